@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import type { Principal } from '../auth/auth.ts'
+
+/** What every route finds in its context. */
+export interface ApiEnv {
+  Variables: {
+    /** Who is calling; set on `api` routes. */
+    principal: Principal
+    requestId: string
+    /** Address of the caller as the socket says; '' under `app.request()`. */
+    clientAddress: string
+    /** CN of a verified client certificate, on the mutual-TLS listener only. */
+    clientCertificateName: string | undefined
+  }
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+/** What a controller says of itself, read through links from its service root. */
+export interface ControllerIdentity {
+  /** `Vendor` of the service root, else `Manufacturer` of the system, else of the manager; '' when none. */
+  readonly vendor: string
+  /** `Product` of the service root, or ''. */
+  readonly product: string
+  readonly redfishVersion: string
+  readonly systemManufacturer: string
+  readonly systemModel: string
+  readonly managerModel: string
+  readonly managerFirmware: string
+  /** Keys of the `Oem` objects of service root, system and manager, e.g. `Dell`, `Hpe`, `Supermicro`. */
+  readonly oem: readonly string[]
+}
+
+/** How one family of controllers departs from Redfish. Every rule in a profile names model and source. */
+export interface ControllerRules {
+  /** How an image goes in: by the InsertMedia action (default) or by PATCH of the VirtualMedia resource. */
+  readonly insertBy?: 'action' | 'patch'
+  /** Id or URI of the drives that take an image; others are listed but useless. */
+  readonly usableDrives?: RegExp
+  /** Ids that boot, best first; the boot image goes into the first one found. */
+  readonly bootDrives?: readonly RegExp[]
+  /** Members of the first InsertMedia body beside `Image`. */
+  readonly insertWith?: Readonly<Record<string, string | boolean>>
+  /** Members that this family rejects; the ladder never adds them. */
+  readonly insertWithout?: readonly string[]
+  /** Boot target to prefer when it is among the allowable values. */
+  readonly bootTarget?: string
+  /** Send mode, enabled and target every time, even unchanged. */
+  readonly fullBootTriple?: boolean
+  /** Two images can be in at once: false forces plan `one`. */
+  readonly twoImages?: boolean
+  /** `SKU` is the unit's tag (equal to the DMI serial). */
+  readonly skuIsSerial?: boolean
+  /** Warnings about licence or firmware, shown by `probe`. */
+  readonly advice?: readonly string[]
+}
+
+/** Rules as data; OEM actions where data will not do come with the vendor matrix. */
+export interface ControllerProfile {
+  /** Kebab case, e.g. `dell-idrac9`. */
+  readonly name: string
+  /** Why this profile was taken: the fact that matched. */
+  readonly because: string
+  readonly rules: ControllerRules
+}

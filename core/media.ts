@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import { open } from 'node:fs/promises'
+
+/** Bytes of a file that stand at one place of an image. */
+export interface MediaSegment {
+  /** Absolute path. */
+  readonly file: string
+  /** First byte in the file. */
+  readonly start: number
+  /** Number of bytes. */
+  readonly length: number
+}
+
+/** A named stretch of an image, so that a read can be told as a stage of booting. */
+export interface MediaRegion {
+  readonly name: string
+  readonly start: number
+  readonly length: number
+}
+
+/**
+ * Bytes that a BMC may read at random. Plain data: it is kept on the job's row and outlives a
+ * restart. The segments follow each other without gaps and add up to `sizeBytes`.
+ */
+export interface MediaImage {
+  readonly sizeBytes: number
+  /** Strong, quoted; the same bytes have the same one. */
+  readonly etag: string
+  /** Unix ms, for `Last-Modified`. */
+  readonly modifiedAt: number
+  readonly segments: readonly MediaSegment[]
+  /** Sorted by `start`; they do not overlap. */
+  readonly regions: readonly MediaRegion[]
+}
+
+/** The bytes from `start` up to but without `end`, in pieces of at most `pieceBytes`. Throws when a file is shorter than its segment says. */
+export async function* readImage(
+  image: MediaImage,
+  start = 0,
+  end = image.sizeBytes,
+  pieceBytes = 262_144,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  let segmentStart = 0
+  for (const segment of image.segments) {
+    const from = Math.max(start, segmentStart)
+    const to = Math.min(end, segmentStart + segment.length)
+    if (from < to) {
+      await using file = await open(segment.file, 'r')
+      for (let at = from; at < to; ) {
+        const want = Math.min(pieceBytes, to - at)
+        const piece = new Uint8Array(want)
+        const { bytesRead } = await file.read(piece, 0, want, segment.start + at - segmentStart)
+        if (bytesRead === 0) throw new Error(`${segment.file} is shorter than its image says`)
+        yield bytesRead === want ? piece : piece.subarray(0, bytesRead)
+        at += bytesRead
+      }
+    }
+    segmentStart += segment.length
+  }
+}

@@ -61,6 +61,7 @@ export const jobs = sqliteTable(
     mediaTokenDigest: text('media_token_digest').notNull(),
     /** False once cleanup has ended or an eject stayed stale: media answer 404. */
     mediaValid: integer('media_valid', { mode: 'boolean' }).notNull(),
+    sealedBootedToken: text('sealed_booted_token').notNull(),
     bootedTokenDigest: text('booted_token_digest').notNull(),
     mediaPlan: text('media_plan'),
     mediaPlanReason: text('media_plan_reason'),
@@ -71,6 +72,8 @@ export const jobs = sqliteTable(
       .notNull(),
     progress: text('progress', { mode: 'json' }).$type<JobProgress>(),
     launches: integer('launches').notNull(),
+    /** False for a boot image that is not a build of ours: it never claims. */
+    expectsClaim: integer('expects_claim', { mode: 'boolean' }).notNull(),
     powerOnBegunAt: integer('power_on_begun_at'),
     poweredOnAt: integer('powered_on_at'),
     firstReadAt: integer('first_read_at'),
@@ -80,6 +83,8 @@ export const jobs = sqliteTable(
     claim: text('claim', { mode: 'json' }).$type<ClaimRecord>(),
     /** Last word of the machine: claim, progress or report. */
     heardAt: integer('heard_at'),
+    /** Time in which the appliance did not run, since the last of the facts that deadlines count from. */
+    pausedMs: integer('paused_ms').notNull(),
     reportedAt: integer('reported_at'),
     settleBegunAt: integer('settle_begun_at'),
     cleanupAttempts: integer('cleanup_attempts').notNull(),

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import type { Context } from 'hono'
+import { HTTPException } from 'hono/http-exception'
+import { type ErrorWord, Fault, type FaultKind, requestFaults } from '../faults.ts'
+import type { Logger } from '../log.ts'
+import type { ApiEnv } from './env.ts'
+
+const WORD_BY_STATUS: Readonly<Record<number, ErrorWord>> = {
+  400: 'invalid_request',
+  401: 'unauthorized',
+  403: 'forbidden',
+  404: 'not_found',
+  409: 'conflict',
+  410: 'gone',
+  413: 'too_large',
+  429: 'rate_limited',
+  502: 'unavailable',
+  503: 'unavailable',
+  504: 'unavailable',
+}
+
+/** The contract's word for a fault. */
+export const wordOf = (kind: FaultKind): ErrorWord =>
+  kind.word ?? WORD_BY_STATUS[kind.status] ?? 'server_error'
+
+/** The one place that turns errors into responses. Of a bug nothing leaves but a request id. */
+export const onError =
+  (log: Logger) =>
+  (error: Error, c: Context<ApiEnv>): Response => {
+    const requestId = c.get('requestId') ?? crypto.randomUUID()
+    if (error instanceof Fault) {
+      if (error.kind.status >= 500) {
+        log.warn({ request: requestId, code: error.code, err: error }, 'request failed')
+      }
+      for (const [name, value] of Object.entries(error.headers ?? {})) c.header(name, value)
+      if (error.retryAfterSeconds !== undefined) {
+        c.header('Retry-After', String(Math.ceil(error.retryAfterSeconds)))
+      }
+      return c.json(
+        {
+          error: wordOf(error.kind),
+          code: error.code,
+          message: error.message,
+          ...(error.details ? { details: error.details } : {}),
+          request_id: requestId,
+        },
+        error.kind.status,
+      )
+    }
+    if (error instanceof HTTPException) return error.getResponse()
+    log.error({ request: requestId, path: c.req.path, err: error }, 'bug in a request')
+    return c.json(
+      {
+        error: 'server_error',
+        code: 'server.error',
+        message: `something went wrong here; the log says more under request ${requestId}`,
+        request_id: requestId,
+      },
+      500,
+    )
+  }
+
+/** Unknown paths and methods: 404, as the contract has it (never 405). */
+export const notFound = (c: Context<ApiEnv>): never => {
+  throw requestFaults.notFound(`there is nothing at ${c.req.method} ${c.req.path.slice(0, 200)}`)
+}

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import { defineFaults } from '../faults.ts'
+
+export const certificateFaults = defineFaults('certificates', {
+  broken: { status: 500, retry: false },
+  expired: { status: 500, retry: false },
+  name: { status: 400, retry: false },
+})

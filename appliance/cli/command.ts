@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import type { Output } from './output.ts'
+
+/** An option of a command. Without `value` it is a switch. */
+export interface OptionSpec {
+  /** One letter, without its dash. */
+  readonly short?: string
+  /** Placeholder of its value in the help, e.g. `FILE`. */
+  readonly value?: string
+  /** May be given several times. */
+  readonly repeat?: boolean
+  /** The only values that make sense, for the check and for completion. */
+  readonly choices?: readonly string[]
+  readonly summary: string
+}
+export type OptionSpecs = Readonly<Record<string, OptionSpec>>
+
+export interface ArgumentSpec {
+  /** Upper case, as the help shows it. */
+  readonly name: string
+  readonly summary: string
+  readonly optional?: boolean
+  /** Takes all that follow; only the last one may. */
+  readonly many?: boolean
+}
+
+/** What the command line gave for the options. */
+export interface Flags {
+  /** Was the switch given? */
+  on(name: string): boolean
+  text(name: string): string | undefined
+  list(name: string): readonly string[]
+}
+
+/** One call of a command. */
+export interface Call {
+  readonly args: readonly string[]
+  readonly flags: Flags
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly out: Output
+}
+
+export interface CliCommand {
+  /** `['job', 'create']` */
+  readonly words: readonly string[]
+  readonly summary: string
+  /** Further lines of the help. */
+  readonly about?: string
+  readonly arguments?: readonly ArgumentSpec[]
+  readonly options?: OptionSpecs
+  readonly examples: readonly string[]
+  /** It reads its own options: everything after its words comes as arguments. */
+  readonly raw?: boolean
+  /** Returns the exit code; throws CliProblem. */
+  run(call: Call): Promise<number>
+}
+
+/** Understood by every command, before or after its words. */
+export const COMMON_OPTIONS = {
+  help: { short: 'h', summary: 'this help' },
+  json: { summary: 'print the API’s documents instead of lines for people' },
+  url: { value: 'URL', summary: 'the appliance to talk to ($SLIPWAY_URL)' },
+  profile: { value: 'NAME', summary: 'client profile to use ($SLIPWAY_PROFILE)' },
+  'token-file': { value: 'FILE', summary: 'file with the token ($SLIPWAY_TOKEN_FILE)' },
+  user: { value: 'NAME', summary: 'log in with a password instead of a token ($SLIPWAY_USER)' },
+  ca: { value: 'FILE', summary: 'CA certificate of the appliance, PEM ($SLIPWAY_CA_FILE)' },
+  fingerprint: {
+    value: 'SHA256',
+    summary: 'fingerprint of that CA, when its file is not at hand ($SLIPWAY_FINGERPRINT)',
+  },
+  data: { value: 'FOLDER', summary: 'data folder of an appliance on this machine ($SLIPWAY_DATA)' },
+} as const satisfies OptionSpecs

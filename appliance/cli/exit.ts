@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+/** What the command line ends with. Scripts rely on the numbers: never change one. */
+export const EXIT = {
+  ok: 0,
+  failure: 1,
+  usage: 2,
+  notFound: 3,
+  refused: 4,
+  unreachable: 5,
+  unauthorized: 6,
+  jobFailed: 7,
+  jobCanceled: 8,
+  interrupted: 130,
+} as const
+
+/** The same for people; printed by `slipway help exit-codes`. */
+export const EXIT_MEANINGS: readonly (readonly [code: number, meaning: string])[] = [
+  [EXIT.ok, 'done; a job that was watched succeeded'],
+  [EXIT.failure, 'failed; the sentence on standard error says why'],
+  [EXIT.usage, 'the command line is wrong; nothing was done'],
+  [EXIT.notFound, 'no such job, machine, user or file'],
+  [EXIT.refused, 'the appliance refused: invalid, forbidden, in conflict or too much'],
+  [EXIT.unreachable, 'the appliance cannot be reached, or its certificate is not trusted'],
+  [EXIT.unauthorized, 'not logged in, or the token is wrong'],
+  [EXIT.jobFailed, 'a job that was watched failed'],
+  [EXIT.jobCanceled, 'a job that was watched was canceled'],
+  [EXIT.interrupted, 'interrupted (Ctrl-C); a job that was watched goes on'],
+]

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import { startsWith } from './arguments.ts'
+import { type CliCommand, COMMON_OPTIONS, type OptionSpecs } from './command.ts'
+import { EXIT_MEANINGS } from './exit.ts'
+
+/** Two columns; the left one as wide as its widest entry. */
+function columns(rows: readonly (readonly [left: string, right: string])[]): readonly string[] {
+  const width = Math.max(0, ...rows.map(([left]) => left.length))
+  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`.trimEnd())
+}
+
+function optionRows(specs: OptionSpecs): readonly (readonly [string, string])[] {
+  return Object.entries(specs).map(([name, spec]) => {
+    const short = spec.short ? `-${spec.short}, ` : '    '
+    const value = spec.value ? ` ${spec.value}` : ''
+    const repeat = spec.repeat ? ' (repeatable)' : ''
+    return [`${short}--${name}${value}`, `${spec.summary}${repeat}`]
+  })
+}
+
+/** `slipway job create -f FILE [--watch]`-like line of a command. */
+function usage({ words, options, arguments: expected = [] }: CliCommand): string {
+  const names = expected.map(({ name, optional, many }) => {
+    const shown = many ? `${name}…` : name
+    return optional ? `[${shown}]` : shown
+  })
+  const some = options && Object.keys(options).length > 0 ? ['[OPTIONS]'] : []
+  return ['slipway', ...words, ...names, ...some].join(' ')
+}
+
+/** The help of one command. */
+export function commandHelp(command: CliCommand): readonly string[] {
+  const { summary, about, arguments: expected, options, examples } = command
+  return [
+    usage(command),
+    '',
+    `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`,
+    ...(about ? ['', ...about.split('\n')] : []),
+    ...(expected?.length
+      ? ['', 'Arguments:', ...columns(expected.map((one) => [one.name, one.summary]))]
+      : []),
+    ...(options ? ['', 'Options:', ...columns(optionRows(options))] : []),
+    '',
+    'Common options:',
+    ...columns(optionRows(COMMON_OPTIONS)),
+    '',
+    examples.length === 1 ? 'Example:' : 'Examples:',
+    ...examples.map((line) => `  ${line}`),
+  ]
+}
+
+/** The commands that begin with these words; all of them for none. */
+export function groupHelp(
+  words: readonly string[],
+  commands: readonly CliCommand[],
+): readonly string[] {
+  const members = commands.filter((one) => startsWith(one.words, words))
+  return [
+    `${['slipway', ...words].join(' ')} COMMAND`,
+    '',
+    ...(words.length === 0 ? ['Provisions bare metal through Redfish.', ''] : []),
+    'Commands:',
+    ...columns(members.map((one) => [one.words.join(' '), one.summary])),
+    '',
+    `\`slipway COMMAND --help\` shows options and examples; \`slipway help exit-codes\` the exit codes.`,
+  ]
+}
+
+export function exitCodeHelp(): readonly string[] {
+  return ['Exit codes:', ...columns(EXIT_MEANINGS.map(([code, text]) => [String(code), text]))]
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import { parseLine } from './arguments.ts'
+import type { CliCommand } from './command.ts'
+import { coreCommands } from './commands.ts'
+import { EXIT } from './exit.ts'
+import { commandHelp, groupHelp } from './help.ts'
+import { type Output, standardOutput } from './output.ts'
+import { toProblem } from './problem.ts'
+
+type Env = Readonly<Record<string, string | undefined>>
+
+/** Runs one command line to its end. Returns the exit code; never throws. */
+export async function runLine(argv: readonly string[], env: Env): Promise<number> {
+  const dashes = argv.indexOf('--')
+  const json = argv.slice(0, dashes === -1 ? undefined : dashes).includes('--json')
+  const out = standardOutput(json, env)
+  try {
+    return await dispatch(argv, env, out)
+  } catch (error) {
+    const problem = toProblem(error)
+    out.problem(problem.document)
+    return problem.exit
+  }
+}
+
+async function dispatch(argv: readonly string[], env: Env, out: Output): Promise<number> {
+  const commands: readonly CliCommand[] = coreCommands(() => commands)
+  const parsed = parseLine(argv, commands)
+  if (parsed.kind === 'group') {
+    const lines = groupHelp(parsed.words, commands)
+    for (const line of lines) parsed.help ? out.print(line) : out.note(line)
+    return parsed.help ? EXIT.ok : EXIT.usage
+  }
+  const { command, args, flags } = parsed
+  if (flags.on('help')) {
+    for (const line of commandHelp(command)) out.print(line)
+    return EXIT.ok
+  }
+  return command.run({ args, flags, env, out })
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import { version } from '../version.ts'
+import type { CliCommand } from './command.ts'
+import { EXIT } from './exit.ts'
+
+export const versionCommand: CliCommand = {
+  words: ['version'],
+  summary: 'version, commit and the date of the commit',
+  examples: ['slipway version', 'slipway version --json'],
+  async run({ out }) {
+    const { commit, commitDate } = version
+    out.answer({ version: version.version, commit, commit_date: commitDate }, () => [
+      `slipway ${version.version} (${[commit, commitDate].filter(Boolean).join(', ')})`,
+    ])
+    return EXIT.ok
+  },
+}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import { didYouMean } from '../nearest.ts'
+import { didYouMean } from '../../core/nearest.ts'
 import { type CliCommand, COMMON_OPTIONS, type Flags, type OptionSpecs } from './command.ts'
 import { usageProblem } from './problem.ts'
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import { didYouMean } from '../nearest.ts'
+import { didYouMean } from '../../core/nearest.ts'
 import { startsWith } from './arguments.ts'
 import type { CliCommand } from './command.ts'
 import { EXIT } from './exit.ts'

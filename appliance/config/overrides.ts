@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import { didYouMean } from '../nearest.ts'
+import { didYouMean } from '../../core/nearest.ts'
 import type { Setting, SettingKind } from './settings.ts'
 import { readToml, TomlError } from './toml.ts'
 

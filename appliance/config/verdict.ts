@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import * as v from 'valibot'
 import type { FaultDetail } from '../../core/faults.ts'
-import { didYouMean, nearest } from '../nearest.ts'
+import { didYouMean, nearest } from '../../core/nearest.ts'
 import { type ConfigTables, NOUNS, type Setting } from './settings.ts'
 import { dotted } from './toml.ts'
 

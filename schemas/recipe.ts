@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import * as v from 'valibot'
+import { dictionary, objectOnly, text, word } from './rules.ts'
 
 /** systemd target that the maintenance OS starts. */
 export const TaskTarget = v.pipe(
@@ -15,3 +16,32 @@ export interface Recipe {
   readonly task_target: TaskTarget
   readonly [field: string]: unknown
 }
+
+/** Further variables for `/run/provision/recipe.env`; names are upper-cased there. */
+export const RecipeEnv = dictionary(
+  word(/^[A-Za-z_][A-Za-z0-9_]{0,99}$/, 'must be named by letters, digits and _'),
+  text(4_096),
+  200,
+)
+
+/** What every task target takes; a workflow spreads this into its own strict object. */
+export const sharedFields = <const T extends TaskTarget>(target: T) => ({
+  schema_version: v.optional(
+    word(
+      /^1(\.[0-9]{1,4})?$/,
+      'must be "1", or 1. and a number: later versions are not known here',
+    ),
+    '1',
+  ),
+  task_target: v.literal(target),
+  env: v.optional(
+    v.pipe(RecipeEnv, v.description('Further variables for the tools on the machine')),
+  ),
+  notes: v.optional(v.pipe(text(2_000), v.description('For people; nothing reads it'))),
+  metadata: v.optional(
+    v.pipe(
+      objectOnly(v.record(v.string(), v.unknown())),
+      v.description('For other programs; nothing here reads it'),
+    ),
+  ),
+})

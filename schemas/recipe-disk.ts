@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import * as v from 'valibot'
+import { FixedSize } from './recipe-size.ts'
+import { filledText, objectOnly, plainWord } from './rules.ts'
+
+/** Backslashes: udev writes odd characters of by-id names as `\x20`. */
+const DiskPath = plainWord(
+  /^\/dev(\/[A-Za-z0-9_:+@=,\\-][A-Za-z0-9._:+@=,\\-]{0,200}){1,4}$/,
+  'must be a path below /dev, e.g. /dev/sda or /dev/disk/by-id/…',
+)
+
+const DiskName = filledText(128)
+
+/** What the disk must be; all that is given must hold, for exactly one disk of the machine. */
+export const DiskSelector = objectOnly(
+  v.pipe(
+    v.strictObject({
+      path: v.optional(DiskPath),
+      serial: v.optional(DiskName),
+      wwn: v.optional(
+        plainWord(/^[A-Za-z0-9][A-Za-z0-9._:-]{3,127}$/, 'must be like 0x5000c500a1b2c3d4'),
+      ),
+      model: v.optional(DiskName),
+      min_size: v.optional(FixedSize),
+      max_size: v.optional(FixedSize),
+      rotational: v.optional(v.boolean()),
+    }),
+    v.minEntries(
+      1,
+      'must name at least one of path, serial, wwn, model, min_size, max_size, rotational',
+    ),
+  ),
+)
+export type DiskSelector = v.InferOutput<typeof DiskSelector>
+
+/** The disk that will be erased. */
+export const TargetDisk = v.pipe(
+  v.union([DiskPath, DiskSelector]),
+  v.description('The disk that is erased: a path, or what exactly one disk must match'),
+)
+export type TargetDisk = v.InferOutput<typeof TargetDisk>
+
+/** May a disk that is not empty be erased? `disk_serial`: this one and no other. */
+export const Overwrite = v.pipe(
+  v.union(
+    [v.picklist(['empty', 'any']), objectOnly(v.strictObject({ disk_serial: DiskName }))],
+    'must be "empty", "any" or {"disk_serial": "…"}',
+  ),
+  v.description('Which disk may be erased: an empty one, any, or the one with this serial'),
+)
+export type Overwrite = v.InferOutput<typeof Overwrite>

@@ -9,7 +9,10 @@ import { buildTargets } from './build-targets.ts'
 async function buildElsewhere(root: string, target: string, folder: string): Promise<string> {
   await $`git clone --quiet --no-hardlinks ${root} ${folder}`
   // a copy, not a link: the bundler would follow a link back to one and the same path
-  await cp(join(root, 'node_modules'), join(folder, 'node_modules'), { recursive: true })
+  await cp(join(root, 'node_modules'), join(folder, 'node_modules'), {
+    recursive: true,
+    filter: (path) => !path.endsWith('/.cache'),
+  })
   await $`${process.execPath} scripts/build.ts --target ${target}`.cwd(folder).quiet()
   const bytes = Bun.file(join(folder, buildTargets[target]?.outfile ?? '')).stream()
   const hash = new Bun.CryptoHasher('sha256')

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import type { Drive } from './drive.ts'
+import type { Manners } from './manners.ts'
+import { Refusal } from './refusal.ts'
+import type { Tasks } from './tasks.ts'
+import { type Answer, type Asked, isResource, part, type Resource, text, texts } from './wire.ts'
+
+const RESET = 'ComputerSystem.Reset'
+const INSERT = 'VirtualMedia.InsertMedia'
+const EJECT = 'VirtualMedia.EjectMedia'
+
+export interface ActionParts {
+  readonly manners: Manners
+  readonly captured: ReadonlyMap<string, Resource>
+  readonly systemUri: string
+  readonly drives: readonly Drive[]
+  readonly tasks: Tasks
+  readonly machine: {
+    reset(type: string): void
+    /** The first reads of an image that is to be inserted; throws a Refusal when it is not there. */
+    probeImage(drive: Drive, image: string): Promise<void>
+    changed(): void
+  }
+}
+
+/** The JSON object in the request's body; throws a Refusal for anything else. */
+export function objectOf(asked: Asked): Resource {
+  if (asked.text.trim() === '') throw new Refusal('noBody')
+  let body: unknown
+  try {
+    body = JSON.parse(asked.text)
+  } catch (cause) {
+    throw new Refusal('malformed', [], {}, { cause })
+  }
+  if (!isResource(body)) throw new Refusal('malformed')
+  return body
+}
+
+/** The action whose target is this path, ready to run; undefined when there is none. */
+export function actionAt(
+  parts: ActionParts,
+  path: string,
+): ((asked: Asked) => Promise<Answer>) | undefined {
+  const [, uri, name] = /^(.+)\/Actions\/([^/]+)$/.exec(path) ?? []
+  if (name === RESET && uri === parts.systemUri) return (asked) => reset(parts, asked)
+  const drive = parts.drives.find((each) => each.uri === uri)
+  if (!drive) return undefined
+  if (name === INSERT) return (asked) => insertMedia(parts, drive, asked)
+  if (name !== EJECT || (!drive.occupied && !parts.manners.ejectListedWhileEmpty)) return undefined
+  return (asked) => ejectMedia(parts, drive, asked)
+}
+
+async function reset(parts: ActionParts, asked: Asked): Promise<Answer> {
+  const { ResetType, ...others } = objectOf(asked)
+  const [other] = Object.keys(others)
+  if (other !== undefined) throw new Refusal('parameterUnknown', [RESET, other])
+  if (ResetType === undefined) throw new Refusal('parameterMissing', [RESET, 'ResetType'])
+  const parameters = actionParameters(parts, parts.systemUri, RESET)
+  const types = texts(parameters.get('ResetType') ?? {}, 'AllowableValues') ?? []
+  if (typeof ResetType !== 'string' || !types.includes(ResetType)) {
+    throw new Refusal('parameterValue', [RESET, 'ResetType'])
+  }
+  parts.machine.reset(ResetType)
+  return success(parts.manners.resetAnswer, parts.manners)
+}
+
+async function insertMedia(parts: ActionParts, drive: Drive, asked: Asked): Promise<Answer> {
+  const { manners, machine, tasks } = parts
+  const body = objectOf(asked)
+  const image = insertParameters(parts, drive, body)
+  refuseOccupied(parts, drive)
+  const insert = async () => {
+    drive.busy = true
+    try {
+      await machine.probeImage(drive, image)
+    } finally {
+      drive.busy = false
+    }
+    if (body['Inserted'] === false) return
+    const writeProtected = body['WriteProtected'] !== false
+    const userName = typeof body['UserName'] === 'string' ? body['UserName'] : undefined
+    drive.insert({ image, writeProtected, userName })
+    machine.changed()
+  }
+  if (manners.insertAnswer === 'task') {
+    return tasks.start('Insert Media', insert, () => machine.changed())
+  }
+  await insert()
+  return success(manners.insertAnswer, manners)
+}
+
+/** Checks what came against what the action takes; returns the image's URL. */
+function insertParameters(parts: ActionParts, drive: Drive, body: Resource): string {
+  const listed = actionParameters(parts, drive.uri, INSERT)
+  const known = listed.size > 0 ? [...listed.keys()] : parts.manners.insertParameters
+  for (const [name, value] of Object.entries(body)) {
+    if (!known.includes(name)) throw new Refusal('parameterUnknown', [INSERT, name])
+    const wanted = name === 'Inserted' || name === 'WriteProtected' ? 'boolean' : 'string'
+    const filled = wanted === 'boolean' || value !== null
+    if (typeof value !== wanted && filled) throw new Refusal('parameterType', [INSERT, name])
+  }
+  const image = text(body, 'Image')
+  if (image === '') throw new Refusal('parameterMissing', [INSERT, 'Image'])
+  if (!parts.manners.imageUrl.test(image)) throw new Refusal('image', [image])
+  return image
+}
+
+function refuseOccupied({ manners, drives }: ActionParts, drive: Drive): void {
+  if (drive.occupied || drive.busy) throw new Refusal('occupied')
+  const only = manners.oneImageAmong
+  if (!only?.test(drive.uri)) return
+  const taken = drives.some((each) => only.test(each.uri) && (each.occupied || each.busy))
+  if (taken) throw new Refusal('oneImage')
+}
+
+async function ejectMedia(parts: ActionParts, drive: Drive, asked: Asked): Promise<Answer> {
+  const { manners, machine } = parts
+  if (manners.ejectNeedsObject || asked.text.trim() !== '') {
+    const [other] = Object.keys(objectOf(asked))
+    if (other !== undefined) throw new Refusal('parameterUnknown', [EJECT, other])
+  }
+  // Nothing in it: done already, and no reason to show an old image again.
+  if (drive.occupied) drive.eject()
+  machine.changed()
+  return success(manners.ejectAnswer, manners)
+}
+
+/**
+ * What an action takes, by parameter: from its ActionInfo, else from the annotations beside its
+ * target. A standard action is found under `#name` in the resource's Actions.
+ */
+function actionParameters(
+  { captured }: ActionParts,
+  uri: string,
+  name: string,
+): ReadonlyMap<string, Resource> {
+  const action = part(part(captured.get(uri) ?? {}, 'Actions'), `#${name}`)
+  const info = captured.get(text(action, '@Redfish.ActionInfo'))
+  const listed = info?.['Parameters']
+  if (Array.isArray(listed)) {
+    return new Map(listed.filter(isResource).map((item) => [text(item, 'Name'), item]))
+  }
+  const suffix = '@Redfish.AllowableValues'
+  return new Map(
+    Object.entries(action)
+      .filter(([key]) => key.endsWith(suffix))
+      .map(([key, AllowableValues]) => [key.slice(0, -suffix.length), { AllowableValues }]),
+  )
+}
+
+/** An action that is done: 204, or 200 with the standard's Success message. */
+function success(status: 200 | 204, { registry, textless }: Manners): Answer {
+  if (status === 204) return { status }
+  const entry = { MessageArgs: [], MessageId: `${registry}.Success` }
+  const sentence = 'The request is done.'
+  const info = textless ? entry : { ...entry, Message: sentence, Severity: 'OK' }
+  const code = textless ? 'iLO.0.10.ExtendedInfo' : entry.MessageId
+  return { status, body: { error: { '@Message.ExtendedInfo': [info], code, message: sentence } } }
+}

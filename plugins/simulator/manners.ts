@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import type { RefusalKey } from './refusal.ts'
+
+/** What a refusal is called, and answered with, where a family departs from the Base registry. */
+export interface MessageManner {
+  readonly id?: string
+  readonly status?: number
+}
+
+/**
+ * How one family of controllers behaves, as data. Flat, so that a test can lay one manner over
+ * another by spreading. Times are those of the real thing; the simulator's pace scales them.
+ */
+export interface Manners {
+  /** Vendor and its word for the controller, for people. */
+  readonly title: string
+  /** Message registry in error bodies, e.g. `Base.1.12`. */
+  readonly registry: string
+  readonly messageIds: Readonly<Partial<Record<RefusalKey, MessageManner>>>
+  /** Error bodies carry ids and arguments only, no sentences. */
+  readonly textless: boolean
+  /** Property of the ComputerSystem that equals the serial in the machine's own DMI. */
+  readonly serialAt: 'SerialNumber' | 'SKU'
+  /** `redirect`: a GET without the trailing slash is answered 308. */
+  readonly slash: 'either' | 'redirect'
+
+  readonly etags: 'none' | 'weak' | 'strong'
+  /** What a PATCH does with If-Match. */
+  readonly ifMatch: 'ignored' | 'checked' | 'required'
+
+  /** Sessions at a time; one more is refused. */
+  readonly sessionCap: number
+  /** A session that was silent for so long is gone. */
+  readonly sessionTimeoutMs: number
+
+  /** `task`: 202 and a monitor; else the status of a finished insert. */
+  readonly insertAnswer: 'task' | 200 | 204
+  /** Parameters that InsertMedia takes where no ActionInfo lists them. */
+  readonly insertParameters: readonly string[]
+  /** What an image URL must match; others are refused as not found. */
+  readonly imageUrl: RegExp
+  /** Who must have signed the certificate of an https image server. */
+  readonly imageTls: 'anyone' | 'public-ca'
+  /** A connection for each range, closed after it. */
+  readonly manyConnections: boolean
+  readonly ejectAnswer: 200 | 204
+  /** EjectMedia wants a JSON object as its body, if an empty one. */
+  readonly ejectNeedsObject: boolean
+  /** EjectMedia stands among the actions of an empty drive too. */
+  readonly ejectListedWhileEmpty: boolean
+  /** `Image` and `ImageName` stay readable after the eject. */
+  readonly imageStaysAfterEject: boolean
+  /** So many reads after an eject still show the drive as it was. */
+  readonly staleReadsAfterEject: number
+  /** Of the drives whose URI matches only one can hold an image. */
+  readonly oneImageAmong: RegExp | undefined
+
+  /** Override target → URIs of the drives that it boots, best first. Other targets boot the disk. */
+  readonly boots: Readonly<Record<string, readonly RegExp[]>>
+  /** BootSourceOverrideTarget keeps its value when the override is Disabled. */
+  readonly targetStaysWhenDisabled: boolean
+  /** BootSourceOverrideEnabled is refused as long as no target is set; members count in their order. */
+  readonly targetBeforeEnabled: boolean
+  /** BootSourceOverrideTarget can not be written as `None`. */
+  readonly refusesTargetNone: boolean
+  /** A PATCH of Boot is refused during the power-on self test. */
+  readonly refusesBootDuringPost: boolean
+
+  readonly resetAnswer: 200 | 204
+  readonly powerOnMs: number
+  readonly powerOffMs: number
+  /** From power on to the first read of a boot medium. */
+  readonly postMs: number
+  /** GracefulShutdown and GracefulRestart are accepted and never happen. */
+  readonly gracefulHangs: boolean
+}
+
+/** The standard's own rules, over which each family lays its departures. */
+export const standard: Manners = {
+  title: 'Redfish',
+  registry: 'Base.1.12',
+  messageIds: {},
+  textless: false,
+  serialAt: 'SerialNumber',
+  slash: 'either',
+  etags: 'none',
+  ifMatch: 'ignored',
+  sessionCap: 64,
+  sessionTimeoutMs: 1_800_000,
+  insertAnswer: 204,
+  insertParameters: [
+    'Image',
+    'Inserted',
+    'WriteProtected',
+    'UserName',
+    'Password',
+    'TransferMethod',
+    'TransferProtocolType',
+  ],
+  imageUrl: /^https?:\/\//,
+  imageTls: 'anyone',
+  // "Connection: close and many short connections" are what some controllers do: provisioning.md 3.
+  manyConnections: true,
+  ejectAnswer: 204,
+  ejectNeedsObject: false,
+  ejectListedWhileEmpty: true,
+  imageStaysAfterEject: false,
+  staleReadsAfterEject: 0,
+  oneImageAmong: undefined,
+  boots: {},
+  targetStaysWhenDisabled: false,
+  targetBeforeEnabled: false,
+  refusesTargetNone: false,
+  refusesBootDuringPost: false,
+  resetAnswer: 204,
+  powerOnMs: 4_000,
+  powerOffMs: 3_000,
+  postMs: 20_000,
+  // Every operating system may ignore the power button: redfish.md 1.7 rule 6, "Never rely on
+  // GracefulRestart"; section 3 asks for a graceful reset that never completes.
+  gracefulHangs: true,
+}

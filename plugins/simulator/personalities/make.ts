@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/**
+ * Selects what a personality needs from a folder of captures: `bun make.ts CAPTURES` writes
+ * `<name>.json` (path → resource, nothing changed) and `digests.json` (path → SHA-256 of the
+ * resource as one line of JSON) beside itself; `--check` writes nothing and says what differs.
+ */
+import { join } from 'node:path'
+
+/** Whatever a client walks from the service root to media, power, sessions, tasks and licence. */
+const COMMON = [
+  '/redfish',
+  '/redfish/v1',
+  '/redfish/v1/odata',
+  '/redfish/v1/Systems',
+  '/redfish/v1/Managers',
+  '/redfish/v1/Chassis',
+  '/redfish/v1/SessionService',
+  '/redfish/v1/SessionService/Sessions',
+  '/redfish/v1/TaskService',
+  '/redfish/v1/TaskService/Tasks',
+]
+
+const SELECTION = {
+  'dell-r750': {
+    capture: 'libredfish/dell-r750-idrac9-6.00.30.00',
+    paths: [
+      '/redfish/v1/Systems/System.Embedded.1',
+      '/redfish/v1/Systems/System.Embedded.1/VirtualMedia',
+      '/redfish/v1/Systems/System.Embedded.1/VirtualMedia/1',
+      '/redfish/v1/Systems/System.Embedded.1/VirtualMedia/2',
+      '/redfish/v1/Managers/iDRAC.Embedded.1',
+      '/redfish/v1/Managers/iDRAC.Embedded.1/VirtualMedia',
+      '/redfish/v1/Managers/iDRAC.Embedded.1/VirtualMedia/CD',
+      '/redfish/v1/Managers/iDRAC.Embedded.1/VirtualMedia/RemovableDisk',
+      '/redfish/v1/Managers/iDRAC.Embedded.1/Oem/Dell/DellLicenses',
+      '/redfish/v1/Chassis/System.Embedded.1',
+      '/redfish/v1/Chassis/Enclosure.Internal.0-1',
+    ],
+  },
+  'supermicro-x13': {
+    capture: 'libredfish/supermicro-821ge-tnhr-x13-11.01.01',
+    paths: [
+      '/redfish/v1/Systems/1',
+      '/redfish/v1/Systems/1/ResetActionInfo',
+      '/redfish/v1/Managers/1',
+      '/redfish/v1/Managers/1/VirtualMedia',
+      '/redfish/v1/Managers/1/VirtualMedia/VirtualMedia1',
+      '/redfish/v1/Managers/1/VirtualMedia/VirtualMedia1/InsertMediaActionInfo',
+      '/redfish/v1/Managers/1/VirtualMedia/VirtualMedia2',
+      '/redfish/v1/Managers/1/VirtualMedia/VirtualMedia2/InsertMediaActionInfo',
+      '/redfish/v1/Managers/1/VirtualMedia/VirtualMedia3',
+      '/redfish/v1/Managers/1/VirtualMedia/VirtualMedia3/InsertMediaActionInfo',
+      '/redfish/v1/Chassis/1',
+      '/redfish/v1/Chassis/UBB_1',
+      '/redfish/v1/Chassis/NVMeSSD.0.Group.0.StorageBackplane',
+    ],
+  },
+  'hpe-dl360': {
+    capture: 'hpe-ilo-emulator/hpe-dl360gen10plus-ilo5-3.11',
+    paths: [
+      '/redfish/v1/Systems/1',
+      '/redfish/v1/Managers/1',
+      '/redfish/v1/Managers/1/VirtualMedia',
+      '/redfish/v1/Managers/1/VirtualMedia/1',
+      '/redfish/v1/Managers/1/VirtualMedia/2',
+      '/redfish/v1/Managers/1/LicenseService',
+      '/redfish/v1/Managers/1/LicenseService/1',
+      '/redfish/v1/Chassis/1',
+      '/redfish/v1/Chassis/DE00A000',
+    ],
+  },
+}
+
+const digest = (resource: unknown) =>
+  new Bun.CryptoHasher('sha256').update(JSON.stringify(resource)).digest('hex')
+
+async function select(captures: string, capture: string, paths: readonly string[]) {
+  const resources: Record<string, unknown> = {}
+  for (const path of [...COMMON, ...paths]) {
+    resources[path] = await Bun.file(join(captures, capture, path, 'index.json')).json()
+  }
+  return resources
+}
+
+/** Writes the file, or says that it differs. */
+async function settle(name: string, content: string, check: boolean): Promise<boolean> {
+  const file = join(import.meta.dir, name)
+  if (!check) await Bun.write(file, content)
+  const same = (await Bun.file(file).text()) === content
+  console.log(`${name}: ${check ? (same ? 'equals the capture' : 'DIFFERS') : 'written'}`)
+  return same
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const captures = args.find((arg) => !arg.startsWith('-'))
+  if (!captures) {
+    console.error('give the folder of captures: bun make.ts [--check] FOLDER')
+    return 2
+  }
+  const check = args.includes('--check')
+  const digests: Record<string, Record<string, string>> = {}
+  let same = true
+  for (const [name, { capture, paths }] of Object.entries(SELECTION)) {
+    const resources = await select(captures, capture, paths)
+    digests[name] = Object.fromEntries(
+      Object.entries(resources).map(([path, resource]) => [path, digest(resource)]),
+    )
+    same = (await settle(`${name}.json`, `${JSON.stringify(resources, null, 1)}\n`, check)) && same
+  }
+  const all = `${JSON.stringify(digests, null, 1)}\n`
+  return (await settle('digests.json', all, check)) && same ? 0 : 1
+}
+
+if (import.meta.main) process.exit(await main(process.argv.slice(2)))

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import { dell } from './dell.ts'
+import { simulatorFaults } from './faults.ts'
+import { hpe } from './hpe.ts'
+import type { Manners } from './manners.ts'
+import dellR750 from './personalities/dell-r750.json'
+import hpeDl360 from './personalities/hpe-dl360.json'
+import supermicroX13 from './personalities/supermicro-x13.json'
+import { supermicro } from './supermicro.ts'
+import { isResource, type Resource, text } from './wire.ts'
+
+/** A captured tree and how the controller behind it behaves. */
+interface Personality {
+  readonly manners: Manners
+  readonly resources: Readonly<Record<string, unknown>>
+}
+
+const PERSONALITIES: Readonly<Record<string, Personality>> = {
+  'dell-r750': { manners: dell, resources: dellR750 },
+  'supermicro-x13': { manners: supermicro, resources: supermicroX13 },
+  'hpe-dl360': { manners: hpe, resources: hpeDl360 },
+}
+
+/** Names that `--machine` takes, one of each vendor. */
+export const personalityNames: readonly string[] = Object.keys(PERSONALITIES)
+
+/** A personality made into one machine of its own. */
+export interface Embodiment {
+  readonly manners: Manners
+  readonly resources: ReadonlyMap<string, Resource>
+  readonly systemUri: string
+  /** As the machine's DMI and an operator know it. */
+  readonly serial: string
+  readonly uuid: string
+}
+
+/**
+ * The captured tree as it stands, or, when another serial is wanted, with serials and UUID of a
+ * unit of its own wherever the captured ones stand. Throws `simulator.unknown-personality`.
+ */
+export function embody(name: string, serial: string | undefined): Embodiment {
+  const personality = PERSONALITIES[name]
+  if (!personality) {
+    const known = personalityNames.join(', ')
+    throw simulatorFaults.unknownPersonality(`there is no personality ${name}: take ${known}`)
+  }
+  const { manners } = personality
+  const captured = new Map(Object.entries(personality.resources).filter(isEntryOfResource))
+  const [systemUri = '', system = {}] =
+    [...captured].find(([, each]) => text(each, '@odata.type').startsWith('#ComputerSystem.v')) ??
+    []
+  const own = text(system, manners.serialAt)
+  const uuid = text(system, 'UUID')
+  if (serial === undefined || serial === own) {
+    return { manners, resources: captured, systemUri, serial: own, uuid }
+  }
+  const hash = new Bun.CryptoHasher('sha256').update(`${name} ${serial}`).digest('hex')
+  const unit = new Map([[uuid, uuidOf(hash)]])
+  // Where the unit's serial is another property, this is the mainboard's.
+  unit.set(text(system, 'SerialNumber'), `SIM${hash.slice(0, 11).toUpperCase()}`)
+  unit.set(own, serial)
+  const resources = new Map([...captured].map(([path, each]) => [path, renamed(each, unit)]))
+  return { manners, resources, systemUri, serial, uuid: uuidOf(hash) }
+}
+
+const isEntryOfResource = (entry: [string, unknown]): entry is [string, Resource] =>
+  isResource(entry[1])
+
+function uuidOf(hash: string): string {
+  const [a, b, c, d, e] = [
+    hash.slice(0, 8),
+    hash.slice(8, 12),
+    hash.slice(13, 16),
+    hash.slice(17, 20),
+    hash.slice(20, 32),
+  ]
+  return `${a}-${b}-4${c}-8${d}-${e}`
+}
+
+/** A copy in which every text that is a key of `names` is its value. */
+function renamed(resource: Resource, names: ReadonlyMap<string, string>): Resource {
+  return JSON.parse(JSON.stringify(resource), (_, value: unknown) =>
+    typeof value === 'string' ? (names.get(value) ?? value) : value,
+  )
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import type { Drive } from './drive.ts'
+import { tagged } from './etag.ts'
+import type { Manners } from './manners.ts'
+import { type Override, showOverride } from './override.ts'
+import type { Session, Sessions } from './sessions.ts'
+import type { Tasks } from './tasks.ts'
+import type { Resource } from './wire.ts'
+
+export const ROOT = '/redfish/v1'
+export const SESSIONS = `${ROOT}/SessionService/Sessions`
+const TASKS = `${ROOT}/TaskService/Tasks`
+
+export interface TreeParts {
+  readonly manners: Manners
+  /** The captured tree, with this machine's own serial and UUID in it. */
+  readonly captured: ReadonlyMap<string, Resource>
+  readonly systemUri: string
+  readonly drives: readonly Drive[]
+  readonly sessions: Sessions
+  readonly tasks: Tasks
+  readonly machine: { readonly power: string; readonly override: Override }
+}
+
+/** The resources as they are now: captured, but for what has a state. */
+export class Tree {
+  readonly #parts: TreeParts
+
+  constructor(parts: TreeParts) {
+    this.#parts = parts
+  }
+
+  /** The resource at a path without trailing slash. Reading a drive lets a stale view age. */
+  read(path: string): Resource | undefined {
+    const { captured, manners } = this.#parts
+    const drive = this.#parts.drives.find((each) => each.uri === path)
+    const present = drive ? drive.read() : this.#stateful(path)
+    return present && tagged(present, captured.get(path), manners)
+  }
+
+  has(path: string): boolean {
+    return this.#parts.captured.has(path) || this.#stateful(path) !== undefined
+  }
+
+  session(path: string): Session | undefined {
+    if (!path.startsWith(`${SESSIONS}/`)) return undefined
+    return this.#parts.sessions.list().find(({ id }) => path === `${SESSIONS}/${id}`)
+  }
+
+  #stateful(path: string): Resource | undefined {
+    const { captured, machine, sessions, tasks, systemUri } = this.#parts
+    const resource = captured.get(path)
+    const uris = (list: readonly { id: string }[]) => list.map(({ id }) => `${path}/${id}`)
+    if (path === SESSIONS) return collection(resource, uris(sessions.list()))
+    if (path === TASKS) return collection(resource, uris(tasks.list()))
+    if (!resource) {
+      const session = this.session(path)
+      return session ? sessionView(session) : tasks.resource(path)
+    }
+    if (path !== systemUri) return resource
+    const Boot = showOverride(resource, machine.override)
+    return { ...resource, Boot, PowerState: machine.power }
+  }
+}
+
+function collection(captured: Resource = {}, uris: readonly string[]): Resource {
+  const Members = uris.map((uri) => ({ '@odata.id': uri }))
+  return { ...captured, Members, 'Members@odata.count': uris.length }
+}
+
+/** The Session resource; the token is told only once, in a header of the login's answer. */
+export function sessionView({ id, userName }: Session): Resource {
+  return {
+    '@odata.type': '#Session.v1_3_0.Session',
+    '@odata.id': `${SESSIONS}/${id}`,
+    Id: id,
+    Name: 'User Session',
+    UserName: userName,
+  }
+}

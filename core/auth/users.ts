@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import { asc, eq } from 'drizzle-orm'
+import type { UserInput, UserPatch, UserView } from '../../schemas/user.ts'
+import { conflictFaults, requestFaults } from '../faults.ts'
+import type { Db } from '../store/client.ts'
+import { users } from '../store/tables.ts'
+import type { Passwords } from './passwords.ts'
+
+export type User = typeof users.$inferSelect
+
+/** People and programs that log in with a password. Inputs have passed `schemas/user.ts`. */
+export interface Users {
+  list(): Promise<readonly UserView[]>
+  /** With the hash: for judging logins. */
+  find(name: string): Promise<User | undefined>
+  /** Throws `conflict.exists`. */
+  create(input: UserInput): Promise<UserView>
+  /** Sets role, password or both at once. Throws `request.not-found`. */
+  change(name: string, patch: UserPatch): Promise<UserView>
+  /** Throws `request.not-found`. */
+  remove(name: string): Promise<void>
+}
+
+export interface UsersParts {
+  readonly db: Db
+  readonly now: () => number
+  readonly passwords: Passwords
+  /** A user changed or went: what was remembered of that login is void. */
+  readonly onChange: (name: string) => void
+}
+
+export function createUsers({ db, now, passwords, onChange }: UsersParts): Users {
+  return {
+    async list() {
+      return (await db.read.select().from(users).orderBy(asc(users.name))).map(userView)
+    },
+    async find(name) {
+      return (await db.read.select().from(users).where(eq(users.name, name)))[0]
+    },
+    async create({ name, role, password }) {
+      const passwordHash = await passwords.hash(password)
+      const row = { name, role, passwordHash, createdAt: now() }
+      const [made] = await db.write((tx) =>
+        tx.insert(users).values(row).onConflictDoNothing().returning(),
+      )
+      if (!made) {
+        throw conflictFaults.exists(
+          `there is a user ${name} already: change it, or take another name`,
+        )
+      }
+      onChange(name)
+      return userView(made)
+    },
+    async change(name, { role, password }) {
+      const changes = {
+        ...(role === undefined ? {} : { role }),
+        ...(password === undefined ? {} : { passwordHash: await passwords.hash(password) }),
+      }
+      const [changed] = await db.write((tx) =>
+        tx.update(users).set(changes).where(eq(users.name, name)).returning(),
+      )
+      if (!changed) throw unknown(name)
+      onChange(name)
+      return userView(changed)
+    },
+    async remove(name) {
+      const gone = await db.write((tx) => tx.delete(users).where(eq(users.name, name)).returning())
+      if (gone.length === 0) throw unknown(name)
+      onChange(name)
+    },
+  }
+}
+
+const unknown = (name: string) => requestFaults.notFound(`there is no user ${name}`)
+
+const userView = ({ name, role, createdAt }: User): UserView => ({
+  name,
+  role,
+  created_at: new Date(createdAt).toISOString(),
+})

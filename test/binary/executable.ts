@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/** Starts the built file as a user would. `scripts/build` makes it. */
+import { existsSync } from 'node:fs'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import type { Subprocess } from 'bun'
+
+export const root = resolve(import.meta.dir, '../..')
+
+/** Path of the built file. Throws when there is none. */
+export function executable(name = 'slipway'): string {
+  const path = join(root, 'dist', name)
+  if (!existsSync(path)) throw new Error(`dist/${name} is missing: run scripts/build first`)
+  return path
+}
+
+/** A folder of its own, gone with everything in it at the end of the scope. */
+export async function scratch(): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await mkdtemp(join(tmpdir(), 'slipway-binary-'))
+  return {
+    path,
+    [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }),
+  }
+}
+
+/** Runs to the end. */
+export async function run(
+  command: readonly string[],
+  options: { readonly cwd: string; readonly env?: Readonly<Record<string, string>> },
+) {
+  const child = Bun.spawn([...command], {
+    cwd: options.cwd,
+    env: options.env ?? {},
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const [code, stdout, stderr] = await Promise.all([
+    child.exited,
+    child.stdout.text(),
+    child.stderr.text(),
+  ])
+  return { code, stdout, stderr }
+}
+
+/** Ports that were free a moment ago, all different. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer()
+      await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+      return server
+    }),
+  )
+  const ports = servers.map((server) => {
+    const address = server.address()
+    return typeof address === 'object' && address ? address.port : 0
+  })
+  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))))
+  return ports
+}
+
+export interface Serving {
+  readonly process: Subprocess
+  /** Origins of the listeners. */
+  readonly local: string
+  readonly field: string
+  readonly https: string
+  /** From the start of the process to its first answer. */
+  readonly readyMs: number
+  /** SIGTERM, then the exit code. */
+  stop(): Promise<number>
+}
+
+export interface ServeOptions {
+  /** What stands before `serve`: the file, with an emulator or a chroot before it. */
+  readonly command: readonly string[]
+  /** Working folder; the log is written here. */
+  readonly cwd: string
+  /** As the process sees it. */
+  readonly dataDir: string
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/** Starts `slipway serve` on free ports and waits for its first answer. The caller stops it. */
+export async function startServe(options: ServeOptions): Promise<Serving> {
+  const [local = 0, field = 0, https = 0, fieldTls = 0] = await freePorts(4)
+  const listeners = {
+    local: `127.0.0.1:${local}`,
+    bmc_http: `127.0.0.1:${field}`,
+    https: `127.0.0.1:${https}`,
+    bmc_https: `127.0.0.1:${fieldTls}`,
+  }
+  const settings = Object.entries(listeners).flatMap(([key, listen]) => [
+    '--set',
+    `server.${key}=${listen}`,
+  ])
+  const log = join(options.cwd, 'serve.log')
+  const started = performance.now()
+  const child = Bun.spawn([...options.command, 'serve', '--data', options.dataDir, ...settings], {
+    cwd: options.cwd,
+    env: options.env ?? {},
+    stdio: ['ignore', Bun.file(log), Bun.file(log)],
+  })
+  try {
+    await firstAnswer(`http://127.0.0.1:${local}/healthz`, child)
+  } catch (cause) {
+    child.kill('SIGKILL')
+    const tail = (await readFile(log, 'utf8')).split('\n').slice(-20).join('\n')
+    throw new Error(`slipway serve does not answer; the end of its log:\n${tail}`, { cause })
+  }
+  return {
+    process: child,
+    local: `http://127.0.0.1:${local}`,
+    field: `http://127.0.0.1:${field}`,
+    https: `https://127.0.0.1:${https}`,
+    readyMs: performance.now() - started,
+    stop() {
+      child.kill('SIGTERM')
+      return child.exited
+    },
+  }
+}
+
+/** Emulated processors need most of it. */
+const ANSWER_LIMIT_MS = 60_000
+
+async function firstAnswer(url: string, child: Subprocess): Promise<void> {
+  const end = performance.now() + ANSWER_LIMIT_MS
+  while (performance.now() < end) {
+    if (child.exitCode !== null) throw new Error(`it ended with code ${child.exitCode}`)
+    const response = await fetch(url).catch(() => undefined)
+    if (response?.ok) return
+    await Bun.sleep(2)
+  }
+  throw new Error(`no answer within ${ANSWER_LIMIT_MS / 1_000} s`)
+}
+
+/** Resident memory of a process, in bytes. */
+export async function residentBytes(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8')
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? Number.NaN) * 1_024
+}

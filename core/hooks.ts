@@ -36,6 +36,7 @@ export interface FieldRoutes {
 /** A job before it has a row. Taps may replace parts of the recipe by what they pinned. */
 export interface Submission {
   recipe: Recipe
+  readonly workflow: Workflow
   readonly machine: Machine
   readonly dryRun: boolean
   /** Said to the submitter and kept in the job's log. */
@@ -96,9 +97,7 @@ export type Hooks = ReturnType<typeof createHooks>
 
 /** A hook as a plugin sees it: it can be tapped, not called, and async hooks only with promises. */
 type Tappable<H> = H extends { tapPromise: unknown }
-  ? H extends { callAsync: unknown; call: unknown }
-    ? Pick<H, 'tapPromise' & keyof H>
-    : Pick<H, 'tap' & keyof H>
+  ? Pick<H, 'tapPromise'>
   : H extends { tap: unknown }
     ? Pick<H, 'tap'>
     : never

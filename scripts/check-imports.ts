@@ -5,7 +5,7 @@ import { Glob } from 'bun'
 
 const root = resolve(import.meta.dir, '..')
 const CORE_PACKAGES =
-  /^(valibot|@valibot\/|tapable|drizzle-orm|@libsql\/client|pino|hono|undici\/index\.js|@peculiar\/asn1-)/
+  /^(valibot|@valibot\/|csv-parse\/sync|tapable|drizzle-orm|@libsql\/client|pino|hono|undici\/index\.js|@peculiar\/asn1-)/
 
 /** Area of a file → areas it may import, and npm packages it may use. */
 const rules: Record<string, { areas: readonly string[]; packages: RegExp }> = {

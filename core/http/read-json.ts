@@ -71,9 +71,12 @@ export function checked<S extends v.GenericSchema<unknown, unknown>>(
   const details = detailsOf(result.issues)
   const first = details[0]
   const where = first?.field ? `${first.field}: ` : ''
-  throw requestFaults.invalid(`${what} is not valid: ${where}${first?.message ?? 'unknown problem'}`, {
-    details,
-  })
+  throw requestFaults.invalid(
+    `${what} is not valid: ${where}${first?.message ?? 'unknown problem'}`,
+    {
+      details,
+    },
+  )
 }
 
 /** The body, parsed and checked. Throws `request.json`, `request.invalid` or `request.too-large`. */

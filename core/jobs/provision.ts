@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import { recipeFaults } from '../faults.ts'
+import { markPoweredOn, move, patchJob, supersedeCleanups } from '../store/jobs.ts'
+import type { PublishedImage } from '../store/tables.ts'
+import { close, endingOf } from './close.ts'
+import { deadlineOf } from './deadlines.ts'
+import type { Job } from './job.ts'
+import { jobDocument } from './job-document.ts'
+import { launch } from './launch.ts'
+import { ownerOf } from './ownership.ts'
+import type { JobParts } from './parts.ts'
+import type { JobRun } from './run.ts'
+import { openMediaToken, openRecipe } from './secrets.ts'
+import { openSession, type Session } from './session.ts'
+import { HandedOver, StepFailure } from './steps.ts'
+import { removeTaskIso, taskIsoPath } from './task-iso-file.ts'
+
+/** Takes a queued job up; the machine's unfinished cleanups are superseded in the same transaction. */
+export async function begin(parts: JobParts, job: Job): Promise<Job | undefined> {
+  const now = parts.now()
+  let superseded: readonly Job[] = []
+  const begun = await parts.book.change(
+    async (tx) => {
+      const moved = await move(tx, job.id, 'queued', 'provisioning', {
+        launches: 1,
+        updatedAt: now,
+      })
+      if (moved) superseded = await supersedeCleanups(tx, job.machineId, job.id, now)
+      return moved
+    },
+    { level: 'info', message: 'provisioning begins', step: 'start' },
+  )
+  for (const old of superseded) {
+    await removeTaskIso(parts.taskIsoDir, old)
+    const message = `cleanup superseded by job ${job.id}`
+    await parts.book.note(old.id, { level: 'info', message, step: 'cleanup' })
+  }
+  return begun
+}
+
+/** The run that plugins see: the media are theirs to fill. */
+async function openRun(parts: JobParts, session: Session): Promise<JobRun> {
+  const { job, machine, bmc, step, notes } = session
+  const recipe = openRecipe(parts.sealer, job)
+  const workflow = parts.hooks.workflow.call(recipe.task_target)
+  if (!workflow) {
+    throw recipeFaults.unsupported(
+      `no plugin knows ${recipe.task_target} any more; is it switched off?`,
+    )
+  }
+  const plan = await step('media.plan', (signal) => bmc.plan(signal))
+  return {
+    ...{ job, machine, recipe, workflow, bmc, plan, step },
+    jobDocument: await jobDocument(parts, job, machine, bmc.localAddress),
+    recipeSchema: parts.recipes.schema(),
+    taskIsoPath: taskIsoPath(parts.taskIsoDir, job),
+    mediaToken: openMediaToken(parts.sealer, job),
+    media: new Map(),
+    imageUrls: new Map(),
+    note: (level, message) => notes.note(level, message),
+  }
+}
+
+function published(run: JobRun): readonly PublishedImage[] {
+  return [...run.imageUrls].map(([slot, imageUrl]) => {
+    const image = run.media.get(slot)
+    const driveUri = run.plan.drives[slot]
+    if (!image || driveUri === undefined) throw new Error(`no image or drive for ${slot}`)
+    return { slot, name: imageUrl.slice(imageUrl.lastIndexOf('/') + 1), driveUri, imageUrl, image }
+  })
+}
+
+/** From here on the BMC may fetch: the URLs answer. */
+async function publish(parts: JobParts, run: JobRun): Promise<void> {
+  const changed = await parts.book.change(
+    (tx) =>
+      patchJob(tx, run.job.id, ['provisioning'], {
+        mediaPlan: run.plan.name,
+        mediaPlanReason: run.plan.why,
+        media: published(run),
+        updatedAt: parts.now(),
+      }),
+    { level: 'info', message: `media plan ${run.plan.name}: ${run.plan.why}`, step: 'media.plan' },
+  )
+  if (!changed) throw new HandedOver()
+}
+
+async function powerOnBegun(parts: JobParts, job: Job): Promise<void> {
+  const now = parts.now()
+  const changed = await parts.book.change((tx) =>
+    patchJob(tx, job.id, ['provisioning'], {
+      powerOnBegunAt: now,
+      firstReadAt: null,
+      lastFreshReadAt: null,
+      updatedAt: now,
+    }),
+  )
+  if (!changed) throw new HandedOver()
+}
+
+/** The launch has ended: the claim is open, the row waits. */
+async function poweredOn(parts: JobParts, job: Job): Promise<void> {
+  await parts.book.change(
+    async (tx) => {
+      const on = await markPoweredOn(tx, job.id, parts.now())
+      if (!on) return undefined
+      const { at } = deadlineOf(on, parts.config.limits)
+      return patchJob(tx, job.id, ['provisioning'], { nextCheckAt: at })
+    },
+    { level: 'info', message: 'the machine is on; waiting for it to read, claim and report' },
+  )
+}
+
+async function work(parts: JobParts, session: Session): Promise<void> {
+  const { job, journal, bmc } = session
+  if (journal.cut('redfish.power-on', job.launches)) {
+    const { power } = await bmc.read(AbortSignal.timeout(60_000))
+    await session.notes.add({
+      level: 'warn',
+      message: `the appliance was restarted in the middle of the power-on; the machine is ${power}`,
+    })
+    // On: it may have begun to boot our media; another launch could cut it. Off: nothing was lost.
+    if (power === 'On' || power === 'PoweringOn') return poweredOn(parts, job)
+  }
+  const run = await openRun(parts, session)
+  await parts.hooks.prepare.promise(run)
+  await publish(parts, run)
+  const launchParts = {
+    now: parts.now,
+    ownerOf: (url: string) => ownerOf(parts.db, url, parts.addresses.own()),
+    powerOnBegun: () => powerOnBegun(parts, job),
+  }
+  await launch(run, launchParts, job.launches > 1)
+  await poweredOn(parts, job)
+}
+
+/**
+ * One launch of a job, from the connection to the power-on. What fails ends the job; what is cut by
+ * a crash or a stop of the appliance goes on at the next pass.
+ */
+export async function provision(parts: JobParts, job: Job, stopping: AbortSignal): Promise<void> {
+  try {
+    await using session = await openSession(parts, job, {
+      stopping,
+      connectStep: 'redfish.connect',
+      while: ['provisioning'],
+    })
+    await work(parts, session)
+  } catch (error) {
+    if (error instanceof HandedOver || stopping.aborted) return
+    const step = error instanceof StepFailure ? error.step : 'prepare'
+    const cause = error instanceof StepFailure ? error.cause : error
+    const ending = endingOf(step, cause)
+    if (ending.code === 'job.unexpected')
+      parts.log.error({ job: job.id, err: cause }, 'bug in a run')
+    await parts.book.change((tx) => close(tx, job.id, ending, parts.now()), {
+      level: 'error',
+      message: ending.reason ?? '',
+      step,
+    })
+  }
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import {
+  adoptJobs,
+  dueJobs,
+  leaseJob,
+  nextDue,
+  patchJob,
+  pruneJobs,
+  releaseJob,
+  renewJob,
+} from '../store/jobs.ts'
+import { leaseMachine, releaseMachine } from '../store/machines.ts'
+import { readSetting, writeSetting } from '../store/settings.ts'
+import { DAY, HOUR, MINUTE, SECOND } from '../units.ts'
+import type { Job } from './job.ts'
+import { judge } from './judge.ts'
+import type { JobParts } from './parts.ts'
+import { begin, provision } from './provision.ts'
+import { settle } from './settle.ts'
+
+const LEASE_MS = MINUTE
+const RENEW_MS = 20 * SECOND
+/** Another run holds the machine: ask again then. */
+const MACHINE_BUSY_MS = 2 * SECOND
+const ALIVE_MS = 30 * SECOND
+/** Longest sleep between two looks at the rows, should a wake-up be lost. */
+const LONGEST_NAP_MS = 30 * SECOND
+
+/** Takes each row that is due one step further. A job that waits for its machine holds nothing. */
+export interface Runner {
+  /** Works until no row is due, then resolves; how often a row was taken. For tests and `start`. */
+  tick(): Promise<number>
+  /** Adopts what an earlier process left behind, and works on its own from then on. */
+  start(): Promise<void>
+  /** Looks for due rows at once. */
+  wake(): void
+  /** Ends the runs where they are; the journal says where to go on. */
+  stop(): Promise<void>
+}
+
+export function createRunner(parts: JobParts): Runner {
+  const { db, now, log } = parts
+  const instance = crypto.randomUUID().slice(0, 8)
+  const stop = new AbortController()
+  const running = new Map<string, Promise<void>>()
+  const timers = new Set<ReturnType<typeof setInterval>>()
+  let startedAt = now()
+  let nap: ReturnType<typeof setTimeout> | undefined
+  let looking = false
+  let lookAgain = false
+  let live = false
+
+  const advance = async (job: Job): Promise<void> => {
+    if (job.status === 'queued') {
+      const begun = await begin(parts, job)
+      return begun && provision(parts, begun, stop.signal)
+    }
+    if (job.status === 'provisioning') {
+      const graceUntil = startedAt + parts.config.limits.start_grace_s * SECOND
+      return job.poweredOnAt === null
+        ? provision(parts, job, stop.signal)
+        : judge(parts, job, live ? graceUntil : 0)
+    }
+    if (job.status === 'complete' && job.cleanup !== 'pending') {
+      await db.write((tx) => patchJob(tx, job.id, ['complete'], { nextCheckAt: null }))
+      return
+    }
+    await settle(parts, job, stop.signal)
+  }
+
+  /** The row and its machine, or undefined when somebody else holds one of them. */
+  const take = (id: string, owner: string) =>
+    db.write(async (tx) => {
+      const at = now()
+      const job = await leaseJob(tx, id, owner, at, at + LEASE_MS)
+      if (!job) return undefined
+      if (await leaseMachine(tx, job.machineId, owner, at, at + LEASE_MS)) return job
+      await releaseJob(tx, id, owner)
+      await patchJob(tx, id, [job.status], { nextCheckAt: at + MACHINE_BUSY_MS })
+      return undefined
+    })
+
+  const release = (job: Job, owner: string) =>
+    db.write(async (tx) => {
+      await releaseJob(tx, job.id, owner)
+      await releaseMachine(tx, job.machineId, owner)
+    })
+
+  const renew = (job: Job, owner: string) =>
+    db.write(async (tx) => {
+      await renewJob(tx, job.id, owner, now() + LEASE_MS)
+      await leaseMachine(tx, job.machineId, owner, now(), now() + LEASE_MS)
+    })
+
+  const runOne = async (id: string): Promise<void> => {
+    const owner = `${instance}/${id}`
+    const job = await take(id, owner)
+    if (!job) return
+    const renewal = setInterval(() => {
+      renew(job, owner).catch((error: unknown) => log.error({ job: id, err: error }, 'lease lost'))
+    }, RENEW_MS)
+    try {
+      await advance(job)
+    } catch (error) {
+      log.error({ job: id, err: error }, 'a pass over a job failed; trying again in a minute')
+      await db.write((tx) => patchJob(tx, id, [job.status], { nextCheckAt: now() + MINUTE }))
+    } finally {
+      clearInterval(renewal)
+      await release(job, owner)
+    }
+  }
+
+  /** Starts what is due, up to the limit of runs; the promises of what it started. */
+  const launchDue = async (): Promise<Promise<void>[]> => {
+    const room = parts.config.jobs.concurrency - running.size
+    if (room <= 0 || stop.signal.aborted) return []
+    const due = await dueJobs(db.read, now(), room + running.size)
+    return due
+      .filter((job) => !running.has(job.id))
+      .slice(0, room)
+      .map((job) => {
+        const run = runOne(job.id).finally(() => {
+          running.delete(job.id)
+          if (live) look()
+        })
+        running.set(job.id, run)
+        return run
+      })
+  }
+
+  /** One look at the rows; asked again meanwhile, it looks again. */
+  const look = (): void => {
+    if (stop.signal.aborted) return
+    lookAgain = true
+    if (looking) return
+    looking = true
+    clearTimeout(nap)
+    const turn = async () => {
+      while (lookAgain && !stop.signal.aborted) {
+        lookAgain = false
+        for (const run of await launchDue())
+          run.catch((err: unknown) => log.error({ err }, 'run failed'))
+      }
+      const due = await nextDue(db.read)
+      const pause = Math.max(due === undefined ? LONGEST_NAP_MS : due - now(), 50)
+      nap = setTimeout(look, Math.min(pause, LONGEST_NAP_MS))
+    }
+    turn()
+      .catch((error: unknown) => {
+        log.error({ err: error }, 'the rows that are due could not be read')
+        nap = setTimeout(look, SECOND)
+      })
+      .finally(() => {
+        looking = false
+        if (lookAgain) look()
+      })
+  }
+
+  const every = (ms: number, what: string, work: () => Promise<unknown>) => {
+    timers.add(
+      setInterval(() => {
+        work().catch((error: unknown) => log.error({ err: error }, what))
+      }, ms),
+    )
+  }
+
+  const prune = () =>
+    db.write((tx) => pruneJobs(tx, now() - parts.config.limits.history_days * DAY))
+
+  return {
+    async tick() {
+      let taken = 0
+      for (;;) {
+        const runs = await launchDue()
+        if (runs.length === 0) return taken
+        taken += runs.length
+        await Promise.all(runs)
+      }
+    },
+    async start() {
+      startedAt = now()
+      live = true
+      const aliveAt = await readSetting(db.read, 'alive_at')
+      const downMs = typeof aliveAt === 'number' ? Math.max(0, startedAt - aliveAt) : 0
+      const alive = () => db.write((tx) => writeSetting(tx, 'alive_at', now()))
+      await db.write((tx) => adoptJobs(tx, downMs))
+      await alive()
+      every(ALIVE_MS, 'the sign of life could not be written', alive)
+      every(HOUR, 'old jobs could not be removed', prune)
+      look()
+    },
+    wake: () => {
+      if (live) look()
+    },
+    async stop() {
+      stop.abort(new Error('the appliance stops'))
+      clearTimeout(nap)
+      for (const timer of timers) clearInterval(timer)
+      await Promise.allSettled(running.values())
+    },
+  }
+}

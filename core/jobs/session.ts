@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import { machineFaults } from '../machines/faults.ts'
+import type { Machine } from '../machines/machine.ts'
+import { journalOf } from '../store/job-story.ts'
+import type { Bmc } from './bmc.ts'
+import type { Job } from './job.ts'
+import { type Journal, readJournal } from './journal.ts'
+import { createNotes, type Notes } from './notes.ts'
+import type { JobParts } from './parts.ts'
+import { createStep, HandedOver, type Step } from './steps.ts'
+
+/** What one pass over one job works with. Dispose it: the controller's session is closed. */
+export interface Session extends AsyncDisposable {
+  readonly job: Job
+  readonly machine: Machine
+  readonly bmc: Bmc
+  readonly journal: Journal
+  readonly step: Step
+  readonly notes: Notes
+}
+
+export interface SessionOptions {
+  readonly stopping: AbortSignal
+  /** Step name of the connection: it differs between launch and cleanup. */
+  readonly connectStep: string
+  /** Statuses in which the pass may go on; anything else hands the job over. */
+  readonly while: readonly Job['status'][]
+}
+
+/** Steps of a job before there is a connection. */
+export function stepsOf(parts: JobParts, job: Job, options: SessionOptions) {
+  const notes = createNotes(parts.book, parts.log, job.id)
+  const step = createStep({
+    db: parts.db,
+    log: parts.log,
+    now: parts.now,
+    jobId: job.id,
+    launch: job.launches,
+    stopping: options.stopping,
+    note: (level, message, name) => notes.add({ level, message, step: name }),
+    guard: async () => {
+      const fresh = await parts.book.get(job.id)
+      if (!fresh || !options.while.includes(fresh.status)) throw new HandedOver()
+    },
+  })
+  return { notes, step }
+}
+
+/** Opens the controller of a job. Throws StepFailure when it can not be reached. */
+export async function openSession(
+  parts: JobParts,
+  job: Job,
+  options: SessionOptions,
+): Promise<Session> {
+  const { notes, step } = stepsOf(parts, job, options)
+  try {
+    const journal = readJournal(await journalOf(parts.db.read, job.id))
+    const machine = await parts.machines.byId(job.machineId)
+    const bmc = await step(options.connectStep, async () => {
+      if (!machine) throw machineFaults.notFound(`machine ${job.serial} was removed meanwhile`)
+      const found = await parts.hooks.bmc.promise(machine, notes)
+      if (found) return found
+      throw machineFaults.noBmc(`no plugin can talk to ${machine.bmc.url}`)
+    })
+    if (!machine) throw new Error('a session without a machine')
+    return {
+      ...{ job, machine, bmc, journal, step, notes },
+      async [Symbol.asyncDispose]() {
+        try {
+          await bmc[Symbol.asyncDispose]()
+        } finally {
+          await notes.settled()
+        }
+      },
+    }
+  } catch (error) {
+    await notes.settled()
+    throw error
+  }
+}

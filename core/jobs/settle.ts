@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import { sentence } from '../faults.ts'
+import { journalOf } from '../store/job-story.ts'
+import { move, patchJob } from '../store/jobs.ts'
+import { HOUR, MINUTE, SECOND } from '../units.ts'
+import type { Drive } from './bmc.ts'
+import { fetchedWhole } from './deadlines.ts'
+import type { Job } from './job.ts'
+import { readJournal } from './journal.ts'
+import { ownerOf } from './ownership.ts'
+import type { JobParts } from './parts.ts'
+import { openSession, type Session } from './session.ts'
+import { HandedOver, StepFailure } from './steps.ts'
+import { removeTaskIso } from './task-iso-file.ts'
+
+/** How often we look whether a machine that reported has powered itself off. */
+const LOOK_AGAIN_MS = 5 * SECOND
+
+const settling = ['succeeded', 'failed'] as const
+
+/** The end: nothing of ours is left at the controller, the secrets on the task ISO are gone. */
+async function finish(parts: JobParts, job: Job, message: string): Promise<void> {
+  await removeTaskIso(parts.taskIsoDir, job)
+  const now = parts.now()
+  const end = { cleanup: 'done', mediaValid: false, updatedAt: now, nextCheckAt: null } as const
+  await parts.book.change(
+    (tx) =>
+      job.status === 'complete'
+        ? patchJob(tx, job.id, ['complete'], end)
+        : move(tx, job.id, job.status as 'succeeded' | 'failed', 'complete', {
+            ...end,
+            completedAt: now,
+          }),
+    { level: 'info', message, step: 'done' },
+  )
+}
+
+/** Is the image that a drive shows ours to take out? */
+async function isOurs(parts: JobParts, job: Job, drive: Drive): Promise<boolean> {
+  if (!drive.image) return false
+  if (job.media.some((each) => each.imageUrl === drive.image)) return true
+  return (await ownerOf(parts.db, drive.image, parts.addresses.own())) === 'ours'
+}
+
+async function ejectOurs(parts: JobParts, session: Session, signal: AbortSignal): Promise<void> {
+  const { bmc, job, notes } = session
+  for (const drive of (await bmc.read(signal)).drives) {
+    if (!(await isOurs(parts, job, drive))) continue
+    const image = drive.image
+    const answer = await bmc.ejectMedia(drive.uri, (url) => url === image, signal)
+    if (answer === 'confirmed') continue
+    if (fetchedWhole(job)) {
+      throw new Error(`drive ${drive.id} still holds its own copy of our image`)
+    }
+    // What it shows can not boot any more: the URL answers 404 from here on.
+    await parts.book.change((tx) => patchJob(tx, job.id, [job.status], { mediaValid: false }))
+    await notes.add({
+      level: 'warn',
+      message: `drive ${drive.id} was ejected but still shows the image; its URL is revoked`,
+      step: 'cleanup.eject',
+    })
+  }
+}
+
+/** True when the machine, having reported, may still be powering itself off. */
+async function stillEnding(parts: JobParts, session: Session): Promise<boolean> {
+  const { job, bmc } = session
+  if (job.reportedAt === null) return false
+  if (parts.now() >= job.reportedAt + parts.config.limits.off_s * SECOND) return false
+  return (await bmc.read(AbortSignal.timeout(MINUTE))).power !== 'Off'
+}
+
+const powersOn = (parts: JobParts, job: Job) =>
+  job.result === 'succeeded' || parts.config.jobs.power_on_after_failure
+
+/** Off, media out, override cleared, on: each done once, as the journal says. False: look again later. */
+async function undo(parts: JobParts, session: Session): Promise<boolean> {
+  const { bmc, job, journal, step } = session
+  if (!journal.done('cleanup.power-off')) {
+    if (await stillEnding(parts, session)) return false
+    await step('cleanup.power-off', (signal) => bmc.powerOff(signal))
+  }
+  if (!journal.done('cleanup.eject')) {
+    await step('cleanup.eject', (signal) => ejectOurs(parts, session, signal))
+  }
+  if (!journal.done('cleanup.boot-override')) {
+    await step('cleanup.boot-override', (signal) => bmc.clearBootOverride(signal))
+  }
+  if (powersOn(parts, job)) {
+    await step('cleanup.power-on', (signal) => bmc.powerOn(signal))
+  }
+  return true
+}
+
+/** Long after the job: takes media of ours out; power is touched only where we had left it off. */
+async function undoLate(parts: JobParts, session: Session): Promise<boolean> {
+  const { bmc, job, step } = session
+  await step('cleanup.eject', (signal) => ejectOurs(parts, session, signal))
+  const { power } = await bmc.read(AbortSignal.timeout(MINUTE))
+  if (power === 'Off') {
+    await step('cleanup.boot-override', (signal) => bmc.clearBootOverride(signal))
+    if (powersOn(parts, job)) await step('cleanup.power-on', (signal) => bmc.powerOn(signal))
+  }
+  return true
+}
+
+/** Not confirmed: again soon, and after the limit in the background, where it holds nobody up. */
+async function postpone(parts: JobParts, job: Job, failure: unknown): Promise<void> {
+  const now = parts.now()
+  const attempts = job.cleanupAttempts + 1
+  const late = job.status === 'complete'
+  const pauseMs = late
+    ? Math.min(30 * SECOND * 2 ** Math.min(attempts, 8), HOUR)
+    : Math.min(5 * SECOND * 2 ** attempts, MINUTE)
+  const change = { cleanupAttempts: attempts, updatedAt: now, nextCheckAt: now + pauseMs }
+  const cause = failure instanceof StepFailure ? failure.cause : failure
+  const why = `cleanup attempt ${attempts} failed: ${sentence(cause)}`
+  const limit = (job.settleBegunAt ?? now) + parts.config.limits.cleanup_s * SECOND + job.pausedMs
+  const over = !late && now >= limit
+  await parts.book.change(
+    (tx) =>
+      over
+        ? move(tx, job.id, job.status as 'succeeded' | 'failed', 'complete', {
+            ...change,
+            cleanup: 'pending',
+            completedAt: now,
+          })
+        : patchJob(tx, job.id, [job.status], change),
+    {
+      level: 'warn',
+      message: over ? `${why}; the job is complete, the cleanup goes on in the background` : why,
+      step: failure instanceof StepFailure ? failure.step : 'cleanup',
+    },
+  )
+}
+
+/**
+ * Undoes at the controller what the journal says was begun, and nothing else: a job that never
+ * touched its machine leaves it as it was. May be cut anywhere and repeated.
+ */
+export async function settle(parts: JobParts, job: Job, stopping: AbortSignal): Promise<void> {
+  const journal = readJournal(await journalOf(parts.db.read, job.id))
+  if (!journal.begun('redfish.power-off')) {
+    return finish(parts, job, 'complete; the machine was not touched')
+  }
+  const late = job.status === 'complete'
+  try {
+    await using session = await openSession(parts, job, {
+      stopping,
+      connectStep: 'cleanup.connect',
+      while: late ? ['complete'] : settling,
+    })
+    const ended = await (late ? undoLate(parts, session) : undo(parts, session))
+    if (!ended) {
+      const nextCheckAt = parts.now() + LOOK_AGAIN_MS
+      await parts.db.write((tx) => patchJob(tx, job.id, settling, { nextCheckAt }))
+      return
+    }
+    await session.notes.settled()
+  } catch (error) {
+    if (error instanceof HandedOver || stopping.aborted) return
+    return postpone(parts, job, error)
+  }
+  await finish(parts, job, 'complete; media out, boot override cleared')
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import { type Context, Hono } from 'hono'
+import * as v from 'valibot'
+import {
+  MachineImport,
+  MachineInput,
+  MachinePatch,
+  type MachineView,
+} from '../../schemas/machine.ts'
+import { requestFaults } from '../faults.ts'
+import type { Hooks } from '../hooks.ts'
+import type { ApiEnv } from '../http/env.ts'
+import { fromCursor, labelsOf, limitOf, toCursor } from '../http/query.ts'
+import { checked, parseJson, readBody, readJson } from '../http/read-json.ts'
+import type { Logger } from '../log.ts'
+import type { Db } from '../store/client.ts'
+import { activeJobs } from '../store/jobs.ts'
+import { MINUTE, MiB } from '../units.ts'
+import { machinesFromCsv } from './csv.ts'
+import { machineFaults } from './faults.ts'
+import type { Machine } from './machine.ts'
+import type { Machines } from './machines.ts'
+import { machineView, surveyView } from './view.ts'
+
+export interface MachineRouteParts {
+  readonly db: Db
+  readonly hooks: Hooks
+  readonly machines: Machines
+  readonly log: Logger
+}
+
+const AliasRequest = v.strictObject({
+  alias: v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(64)),
+})
+const PROBE_MS = 2 * MINUTE
+const IMPORT_BYTES = 32 * MiB
+
+async function views({ db, machines }: MachineRouteParts, found: readonly Machine[]) {
+  const ids = found.map((machine) => machine.id)
+  const active = Map.groupBy(
+    ids.length ? await activeJobs(db.read, ids) : [],
+    (job) => job.machineId,
+  )
+  return Promise.all(
+    found.map(async (machine): Promise<MachineView> => {
+      const mine = active.get(machine.id) ?? []
+      return machineView(machine, {
+        username: await machines.username(machine.id),
+        activeJob: mine.find((job) => job.status !== 'complete')?.id,
+        cleanupPending: mine.some((job) => job.cleanup === 'pending'),
+      })
+    }),
+  )
+}
+
+/** Reads the controller and keeps what it says; changes nothing there. */
+async function probe({ hooks, machines, log }: MachineRouteParts, machine: Machine) {
+  const watch = {
+    note: (level: 'info' | 'warn' | 'error', message: string) =>
+      log[level === 'info' ? 'debug' : level]({ serial: machine.serial, message }, 'probe'),
+  }
+  await using bmc = await hooks.bmc.promise(machine, watch)
+  if (!bmc) throw machineFaults.noBmc(`no plugin can talk to ${machine.bmc.url}`)
+  const survey = await bmc.survey(AbortSignal.timeout(PROBE_MS))
+  await machines.surveyed(machine, survey)
+  return surveyView(survey)
+}
+
+async function imported(c: Context): Promise<v.InferOutput<typeof MachineImport>> {
+  const body = await readBody(c, IMPORT_BYTES)
+  const isCsv = /^text\/csv\b/i.test(c.req.header('content-type') ?? '')
+  const document = isCsv
+    ? { machines: machinesFromCsv(new TextDecoder().decode(body)) }
+    : parseJson(body)
+  return checked(MachineImport, document, 'the import')
+}
+
+/** `/api/v1/machines` */
+export function machineRoutes(parts: MachineRouteParts): Hono<ApiEnv> {
+  const { machines } = parts
+  const view = async (machine: Machine) => (await views(parts, [machine]))[0]
+  return new Hono<ApiEnv>()
+    .get('/', async (c) => {
+      const limit = limitOf(c)
+      const after = fromCursor(c)
+      if (after !== undefined && typeof after !== 'string') {
+        throw requestFaults.invalid('the cursor is not one that a list gave out')
+      }
+      const found = await machines.list({
+        labels: labelsOf(c),
+        limit: limit + 1,
+        afterSerial: after ?? '',
+      })
+      const shown = found.slice(0, limit)
+      const last = shown.at(-1)
+      return c.json({
+        machines: await views(parts, shown),
+        ...(found.length > limit && last
+          ? { next_cursor: toCursor(`${last.serial}\0${last.id}`) }
+          : {}),
+      })
+    })
+    .post('/', async (c) => {
+      const input = await readJson(c, MachineInput)
+      return c.json(await view(await machines.add(input)), 201)
+    })
+    .post('/import', async (c) => c.json(await machines.import((await imported(c)).machines)))
+    .get('/:serial', async (c) => c.json(await view(await machines.named(c.req.param('serial')))))
+    .patch('/:serial', async (c) => {
+      const patch = await readJson(c, MachinePatch)
+      return c.json(await view(await machines.change(c.req.param('serial'), patch)))
+    })
+    .delete('/:serial', async (c) => {
+      const machine = await machines.named(c.req.param('serial'))
+      const busy = (await activeJobs(parts.db.read, [machine.id])).find(
+        (job) => job.status !== 'complete',
+      )
+      if (busy) {
+        throw machineFaults.busy(
+          `machine ${machine.serial} has job ${busy.id} (${busy.status}); cancel it first`,
+        )
+      }
+      await machines.remove(machine.serial)
+      return c.body(null, 204)
+    })
+    .post('/:serial/probe', async (c) =>
+      c.json(await probe(parts, await machines.named(c.req.param('serial')))),
+    )
+    .post('/:serial/aliases', async (c) => {
+      const { alias } = await readJson(c, AliasRequest)
+      return c.json(await view(await machines.addAlias(c.req.param('serial'), alias)))
+    })
+    .delete('/:serial/aliases/:alias', async (c) =>
+      c.json(await view(await machines.removeAlias(c.req.param('serial'), c.req.param('alias')))),
+    )
+}

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import { and, asc, desc, eq, inArray, isNotNull, isNull, lt, lte, ne, or, sql } from 'drizzle-orm'
+import type { JobResult, JobStatus } from '../../schemas/job.ts'
+import type { Job, NextStatus } from '../jobs/job.ts'
+import type { Reader, Tx } from './client.ts'
+import { hasLabel } from './machines.ts'
+import { deliveries, jobEvents, jobEvidence, jobs, journal, machines } from './tables.ts'
+
+export type NewJob = typeof jobs.$inferInsert
+export type JobChange = Partial<Omit<Job, 'id' | 'machineId' | 'status' | 'createdAt'>>
+
+export async function findJob(db: Reader | Tx, id: string): Promise<Job | undefined> {
+  return (await db.select().from(jobs).where(eq(jobs.id, id)))[0]
+}
+
+/** By the SHA-256 of one of its tokens. */
+export async function findJobByDigest(
+  db: Reader | Tx,
+  token: 'mediaTokenDigest' | 'bootedTokenDigest' | 'tokenDigest',
+  digest: string,
+): Promise<Job | undefined> {
+  return (await db.select().from(jobs).where(eq(jobs[token], digest)))[0]
+}
+
+export async function findJobByKey(db: Reader | Tx, key: string): Promise<Job | undefined> {
+  return (await db.select().from(jobs).where(eq(jobs.idempotencyKey, key)))[0]
+}
+
+/** The job of a machine that is not complete, or else the newest. */
+export async function latestJob(db: Reader | Tx, machineId: string): Promise<Job | undefined> {
+  const rows = await db
+    .select()
+    .from(jobs)
+    .where(eq(jobs.machineId, machineId))
+    .orderBy(asc(sql`${jobs.status} = 'complete'`), desc(jobs.createdAt), desc(jobs.id))
+    .limit(1)
+  return rows[0]
+}
+
+export async function activeJobs(
+  db: Reader | Tx,
+  machineIds: readonly string[],
+): Promise<readonly Pick<Job, 'id' | 'machineId' | 'status' | 'cleanup'>[]> {
+  return db
+    .select({ id: jobs.id, machineId: jobs.machineId, status: jobs.status, cleanup: jobs.cleanup })
+    .from(jobs)
+    .where(
+      and(
+        inArray(jobs.machineId, [...machineIds]),
+        or(ne(jobs.status, 'complete'), eq(jobs.cleanup, 'pending')),
+      ),
+    )
+}
+
+/** Undefined when the machine has an active job already, or the idempotency key is taken. */
+export async function insertJob(tx: Tx, row: NewJob): Promise<Job | undefined> {
+  return (await tx.insert(jobs).values(row).onConflictDoNothing().returning())[0]
+}
+
+/** A legal status change; undefined when the job was not in `from` any more: a lost race. */
+export async function move<S extends JobStatus>(
+  tx: Tx,
+  id: string,
+  from: S,
+  to: NextStatus<S>,
+  change: JobChange & { readonly updatedAt: number },
+): Promise<Job | undefined> {
+  const rows = await tx
+    .update(jobs)
+    .set({ ...change, status: to })
+    .where(and(eq(jobs.id, id), eq(jobs.status, from)))
+    .returning()
+  return rows[0]
+}
+
+/** Changes a job while it is in one of `statuses`; undefined when it is not. */
+export async function patchJob(
+  tx: Tx,
+  id: string,
+  statuses: readonly JobStatus[],
+  change: JobChange,
+): Promise<Job | undefined> {
+  const rows = await tx
+    .update(jobs)
+    .set(change)
+    .where(and(eq(jobs.id, id), inArray(jobs.status, [...statuses])))
+    .returning()
+  return rows[0]
+}
+
+/** The machine's word: only when it was powered on by us and is still ours to give. */
+export async function claimJob(tx: Tx, id: string, change: JobChange): Promise<Job | undefined> {
+  const rows = await tx
+    .update(jobs)
+    .set(change)
+    .where(
+      and(
+        eq(jobs.id, id),
+        eq(jobs.status, 'provisioning'),
+        isNotNull(jobs.poweredOnAt),
+        isNull(jobs.claimedAt),
+      ),
+    )
+    .returning()
+  return rows[0]
+}
+
+/** The end of a launch: set once, and the claim is open from then on. */
+export async function markPoweredOn(tx: Tx, id: string, now: number): Promise<Job | undefined> {
+  const rows = await tx
+    .update(jobs)
+    .set({ poweredOnAt: now, pausedMs: 0, updatedAt: now })
+    .where(and(eq(jobs.id, id), eq(jobs.status, 'provisioning'), isNull(jobs.poweredOnAt)))
+    .returning()
+  return rows[0]
+}
+
+/** Rows that are due and that nobody holds, oldest first. */
+export async function dueJobs(db: Reader, now: number, limit: number): Promise<readonly Job[]> {
+  return db
+    .select()
+    .from(jobs)
+    .where(
+      and(
+        isNotNull(jobs.nextCheckAt),
+        lte(jobs.nextCheckAt, now),
+        or(isNull(jobs.leaseUntil), lt(jobs.leaseUntil, now)),
+      ),
+    )
+    .orderBy(asc(jobs.nextCheckAt), asc(jobs.createdAt))
+    .limit(limit)
+}
+
+/** When the next row will be due, in Unix ms. */
+export async function nextDue(db: Reader): Promise<number | undefined> {
+  const rows = await db
+    .select({ at: sql<number | null>`min(${jobs.nextCheckAt})` })
+    .from(jobs)
+    .where(and(isNotNull(jobs.nextCheckAt), isNull(jobs.leaseOwner)))
+  return rows[0]?.at ?? undefined
+}
+
+/** Takes a due row for `owner`; undefined when somebody else was faster. */
+export async function leaseJob(
+  tx: Tx,
+  id: string,
+  owner: string,
+  now: number,
+  until: number,
+): Promise<Job | undefined> {
+  const rows = await tx
+    .update(jobs)
+    .set({ leaseOwner: owner, leaseUntil: until })
+    .where(
+      and(
+        eq(jobs.id, id),
+        isNotNull(jobs.nextCheckAt),
+        lte(jobs.nextCheckAt, now),
+        or(isNull(jobs.leaseUntil), lt(jobs.leaseUntil, now)),
+      ),
+    )
+    .returning()
+  return rows[0]
+}
+
+export async function renewJob(tx: Tx, id: string, owner: string, until: number): Promise<void> {
+  await tx
+    .update(jobs)
+    .set({ leaseUntil: until })
+    .where(and(eq(jobs.id, id), eq(jobs.leaseOwner, owner)))
+}
+
+export async function releaseJob(tx: Tx, id: string, owner: string): Promise<void> {
+  await tx
+    .update(jobs)
+    .set({ leaseOwner: null, leaseUntil: null })
+    .where(and(eq(jobs.id, id), eq(jobs.leaseOwner, owner)))
+}
+
+/**
+ * After a start: nobody else runs on this database, so every lease is stale; and the time that the
+ * appliance was down counts towards no deadline.
+ */
+export async function adoptJobs(tx: Tx, downMs: number): Promise<void> {
+  await tx.update(jobs).set({ leaseOwner: null, leaseUntil: null })
+  await tx.update(machines).set({ leaseOwner: null, leaseUntil: null })
+  await tx
+    .update(jobs)
+    .set({ pausedMs: sql`${jobs.pausedMs} + ${downMs}` })
+    .where(ne(jobs.status, 'complete'))
+}
+
+/** A new job takes the machine over from cleanups that did not come to an end. */
+export async function supersedeCleanups(
+  tx: Tx,
+  machineId: string,
+  exceptId: string,
+  now: number,
+): Promise<readonly Job[]> {
+  return tx
+    .update(jobs)
+    .set({ cleanup: 'superseded', mediaValid: false, nextCheckAt: null, updatedAt: now })
+    .where(and(eq(jobs.machineId, machineId), eq(jobs.cleanup, 'pending'), ne(jobs.id, exceptId)))
+    .returning()
+}
+
+export interface JobFilter {
+  readonly status?: JobStatus | undefined
+  readonly result?: JobResult | undefined
+  readonly machineId?: string | undefined
+  readonly labels: readonly (readonly [string, string])[]
+  readonly limit: number
+  readonly before?: { readonly createdAt: number; readonly id: string } | undefined
+}
+
+/** Newest first. */
+export async function listJobs(db: Reader, filter: JobFilter): Promise<readonly Job[]> {
+  const { before } = filter
+  const rows = await db
+    .select({ job: jobs })
+    .from(jobs)
+    .leftJoin(machines, eq(machines.id, jobs.machineId))
+    .where(
+      and(
+        filter.status ? eq(jobs.status, filter.status) : undefined,
+        filter.result ? eq(jobs.result, filter.result) : undefined,
+        filter.machineId ? eq(jobs.machineId, filter.machineId) : undefined,
+        before
+          ? or(
+              lt(jobs.createdAt, before.createdAt),
+              and(eq(jobs.createdAt, before.createdAt), lt(jobs.id, before.id)),
+            )
+          : undefined,
+        ...filter.labels.map(([key, value]) => hasLabel(key, value)),
+      ),
+    )
+    .orderBy(desc(jobs.createdAt), desc(jobs.id))
+    .limit(filter.limit)
+  return rows.map((row) => row.job)
+}
+
+export async function countByStatus(
+  db: Reader,
+): Promise<readonly { status: JobStatus; count: number }[]> {
+  return db
+    .select({ status: jobs.status, count: sql<number>`count(*)` })
+    .from(jobs)
+    .groupBy(jobs.status)
+}
+
+/** True when the delivery is new; false when it was applied before. */
+export async function recordDelivery(
+  tx: Tx,
+  jobId: string,
+  deliveryId: string,
+  at: number,
+): Promise<boolean> {
+  const rows = await tx
+    .insert(deliveries)
+    .values({ jobId, deliveryId, at })
+    .onConflictDoNothing()
+    .returning()
+  return rows.length > 0
+}
+
+export async function knowsDelivery(
+  db: Reader | Tx,
+  jobId: string,
+  deliveryId: string,
+): Promise<boolean> {
+  const rows = await db
+    .select({ at: deliveries.at })
+    .from(deliveries)
+    .where(and(eq(deliveries.jobId, jobId), eq(deliveries.deliveryId, deliveryId)))
+  return rows.length > 0
+}
+
+/** Removes finished jobs whose end lies before `before`, with all that hangs on them. */
+export async function pruneJobs(tx: Tx, before: number): Promise<number> {
+  const old = await tx
+    .select({ id: jobs.id })
+    .from(jobs)
+    .where(
+      and(eq(jobs.status, 'complete'), lt(jobs.completedAt, before), ne(jobs.cleanup, 'pending')),
+    )
+    .limit(500)
+  const ids = old.map((row) => row.id)
+  if (ids.length === 0) return 0
+  for (const table of [jobEvents, jobEvidence, journal, deliveries]) {
+    await tx.delete(table).where(inArray(table.jobId, ids))
+  }
+  await tx.delete(jobs).where(inArray(jobs.id, ids))
+  return ids.length
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import { and, asc, eq, gt, inArray, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
+import type { Machine } from '../machines/machine.ts'
+import type { Reader, Tx } from './client.ts'
+import { machineAliases, machines } from './tables.ts'
+
+export type MachineRow = typeof machines.$inferSelect
+
+const toMachine = (row: MachineRow, aliases: readonly string[]): Machine => ({
+  id: row.id,
+  serial: row.serial,
+  aliases,
+  bmc: { url: row.bmcUrl, systemUri: row.systemUri || undefined, tls: row.tls },
+  mediaBaseUrl: row.mediaBaseUrl ?? undefined,
+  reportBaseUrls: row.reportBaseUrls ?? undefined,
+  mediaPlan: row.mediaPlan ?? undefined,
+  labels: row.labels,
+  protected: row.protected,
+  inventory: row.inventory,
+  survey: (row.survey ?? undefined) as Machine['survey'],
+  createdAt: row.createdAt,
+  updatedAt: row.updatedAt,
+})
+
+async function withAliases(db: Reader | Tx, rows: readonly MachineRow[]): Promise<Machine[]> {
+  if (rows.length === 0) return []
+  const ids = rows.map((row) => row.id)
+  const found = await db
+    .select()
+    .from(machineAliases)
+    .where(inArray(machineAliases.machineId, ids))
+    .orderBy(asc(machineAliases.alias))
+  const byMachine = Map.groupBy(found, (alias) => alias.machineId)
+  return rows.map((row) =>
+    toMachine(
+      row,
+      (byMachine.get(row.id) ?? []).map((alias) => alias.alias),
+    ),
+  )
+}
+
+export async function findMachine(db: Reader | Tx, id: string): Promise<Machine | undefined> {
+  return (await withAliases(db, await db.select().from(machines).where(eq(machines.id, id))))[0]
+}
+
+export async function findMachineRow(db: Reader | Tx, id: string): Promise<MachineRow | undefined> {
+  return (await db.select().from(machines).where(eq(machines.id, id)))[0]
+}
+
+/** Machines whose serial or alias is one of `names`; more than one answers an ambiguous name. */
+export async function machinesNamed(
+  db: Reader | Tx,
+  names: readonly string[],
+): Promise<readonly Machine[]> {
+  const aliased = db
+    .select({ id: machineAliases.machineId })
+    .from(machineAliases)
+    .where(inArray(machineAliases.alias, [...names]))
+  const rows = await db
+    .select()
+    .from(machines)
+    .where(or(inArray(machines.serial, [...names]), inArray(machines.id, aliased)))
+    .orderBy(asc(machines.id))
+  return withAliases(db, rows)
+}
+
+export interface MachineFilter {
+  /** `key=value` pairs that must all hold. */
+  readonly labels: readonly (readonly [string, string])[]
+  readonly limit: number
+  readonly afterSerial: string
+}
+
+/** The condition that a machine carries a label, over the JSON column. */
+export const hasLabel = (key: string, value: string): SQL =>
+  sql`exists (select 1 from json_each(${machines.labels}) where key = ${key} and value = ${value})`
+
+export async function listMachines(db: Reader, filter: MachineFilter): Promise<readonly Machine[]> {
+  const rows = await db
+    .select()
+    .from(machines)
+    .where(
+      and(
+        gt(sql`${machines.serial} || char(0) || ${machines.id}`, filter.afterSerial),
+        ...filter.labels.map(([key, value]) => hasLabel(key, value)),
+      ),
+    )
+    .orderBy(asc(sql`${machines.serial} || char(0) || ${machines.id}`))
+    .limit(filter.limit)
+  return withAliases(db, rows)
+}
+
+export async function insertMachine(tx: Tx, row: typeof machines.$inferInsert): Promise<void> {
+  await tx.insert(machines).values(row)
+}
+
+export async function updateMachine(
+  tx: Tx,
+  id: string,
+  change: Partial<typeof machines.$inferInsert>,
+): Promise<boolean> {
+  return (
+    (
+      await tx
+        .update(machines)
+        .set(change)
+        .where(eq(machines.id, id))
+        .returning({ id: machines.id })
+    ).length > 0
+  )
+}
+
+export async function deleteMachine(tx: Tx, id: string): Promise<void> {
+  await tx.delete(machineAliases).where(eq(machineAliases.machineId, id))
+  await tx.delete(machines).where(eq(machines.id, id))
+}
+
+/** Replaces the aliases of one source by these. */
+export async function replaceAliases(
+  tx: Tx,
+  machineId: string,
+  aliases: readonly string[],
+  source: 'person' | 'probe',
+): Promise<void> {
+  await tx
+    .delete(machineAliases)
+    .where(and(eq(machineAliases.machineId, machineId), eq(machineAliases.source, source)))
+  for (const alias of new Set(aliases)) {
+    await tx.insert(machineAliases).values({ machineId, alias, source }).onConflictDoNothing()
+  }
+}
+
+export async function addAlias(tx: Tx, machineId: string, alias: string): Promise<void> {
+  await tx
+    .insert(machineAliases)
+    .values({ machineId, alias, source: 'person' })
+    .onConflictDoUpdate({
+      target: [machineAliases.machineId, machineAliases.alias],
+      set: { source: 'person' },
+    })
+}
+
+export async function removeAlias(tx: Tx, machineId: string, alias: string): Promise<boolean> {
+  const gone = await tx
+    .delete(machineAliases)
+    .where(and(eq(machineAliases.machineId, machineId), eq(machineAliases.alias, alias)))
+    .returning()
+  return gone.length > 0
+}
+
+/** Takes or renews the machine's lease; false while someone else holds it. */
+export async function leaseMachine(
+  tx: Tx,
+  id: string,
+  owner: string,
+  now: number,
+  until: number,
+): Promise<boolean> {
+  const taken = await tx
+    .update(machines)
+    .set({ leaseOwner: owner, leaseUntil: until })
+    .where(
+      and(
+        eq(machines.id, id),
+        or(
+          isNull(machines.leaseUntil),
+          lt(machines.leaseUntil, now),
+          eq(machines.leaseOwner, owner),
+        ),
+      ),
+    )
+    .returning({ id: machines.id })
+  return taken.length > 0
+}
+
+export async function releaseMachine(tx: Tx, id: string, owner: string): Promise<void> {
+  await tx
+    .update(machines)
+    .set({ leaseOwner: null, leaseUntil: null })
+    .where(and(eq(machines.id, id), eq(machines.leaseOwner, owner)))
+}

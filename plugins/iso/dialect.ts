@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import { isoFaults } from './faults.ts'
+import { utf8 } from './fields.ts'
+import { jolietName, PlainNames, ucs2 } from './names.ts'
+import { namedEntries, selfEntries } from './rock-ridge.ts'
+import { byText, type IsoDirectory, type IsoNode } from './tree.ts'
+
+/** A child of a directory under the name that one hierarchy gives it. */
+export interface NamedNode {
+  readonly node: IsoNode
+  readonly identifier: Uint8Array
+}
+
+/** How one of the two hierarchies names things, and what it says about them beside the record. */
+export interface Dialect {
+  /** Sorted as the hierarchy wants it; leaves out what it can not hold. */
+  name(directory: IsoDirectory): NamedNode[]
+  /** System use entries; `self` for `.`, `parent` for `..`. */
+  entries(node: IsoNode, role: 'named' | 'self' | 'parent', isRoot: boolean): Uint8Array[]
+}
+
+/** Plain ISO 9660 names with Rock Ridge beside them. */
+export const primaryDialect = (modifiedAt: number): Dialect => ({
+  name({ children }) {
+    const names = new PlainNames()
+    return children
+      .map((node) => {
+        const kind = node.kind === 'directory' ? 'directory' : 'file'
+        return { node, ...names.identify(node.name, kind) }
+      })
+      .sort((a, b) => byText(a.order, b.order))
+      .map(({ node, text }) => ({ node, identifier: utf8(text) }))
+  },
+  entries: (node, role, isRoot) =>
+    role === 'named'
+      ? namedEntries(node, modifiedAt)
+      : selfEntries(node, modifiedAt, isRoot && role === 'self'),
+})
+
+/** Joliet knows no links. */
+export const jolietDialect: Dialect = {
+  name({ children }) {
+    const nodesByName = new Map<string, IsoNode>()
+    for (const node of children) {
+      if (node.kind === 'link') continue
+      const name = jolietName(node.name)
+      const other = nodesByName.get(name)
+      if (other)
+        throw isoFaults.name(
+          `${other.path} and ${node.path} are one name in Joliet (64 characters, none of *:;?\\); rename one`,
+        )
+      nodesByName.set(name, node)
+    }
+    return [...nodesByName]
+      .sort(([a], [b]) => byText(a, b))
+      .map(([name, node]) => ({
+        node,
+        identifier: ucs2(node.kind === 'directory' ? name : `${name};1`),
+      }))
+  },
+  entries: () => [],
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import { type ParseArgsOptionsConfig, parseArgs } from 'node:util'
+import { Fault, sentence } from '../../core/faults.ts'
+import type { Command } from '../../core/plugin.ts'
+
+/** Exit codes of the commands here. */
+const FAILED = 1
+const WRONG_USAGE = 2
+
+/** The arguments make no sense; the message says how they would. */
+export class UsageError extends Error {}
+
+type Parsed<O extends ParseArgsOptionsConfig> = ReturnType<
+  typeof parseArgs<{ options: O; allowPositionals: true; strict: true }>
+>
+
+interface LocalCommand<O extends ParseArgsOptionsConfig> {
+  readonly name: string
+  readonly summary: string
+  /** What stands behind `slipway iso NAME`. */
+  readonly usage: string
+  readonly options: O
+  /** Returns what goes to stdout: a value for `--json`, else lines. */
+  work(parsed: Parsed<O>): Promise<{ readonly value: unknown; readonly lines: readonly string[] }>
+}
+
+function parse<O extends ParseArgsOptionsConfig>(args: readonly string[], options: O): Parsed<O> {
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true })
+  } catch (cause) {
+    throw new UsageError(sentence(cause), { cause })
+  }
+}
+
+/** What went wrong, foreseen by us or by the file system. Bugs stay bugs. */
+function isExpected(error: unknown): error is Error {
+  return error instanceof Fault || (error instanceof Error && 'code' in error)
+}
+
+/** A command on local files: no appliance needed. One sentence on stderr when it fails. */
+export function localCommand<const O extends ParseArgsOptionsConfig>(
+  command: LocalCommand<O>,
+): Command {
+  const { name, summary, usage, options, work } = command
+  return {
+    name,
+    summary,
+    async run(args) {
+      try {
+        const parsed = parse(args, options)
+        const { value, lines } = await work(parsed)
+        const text = args.includes('--json') ? JSON.stringify(value, null, 2) : lines.join('\n')
+        process.stdout.write(`${text}\n`)
+        return 0
+      } catch (error) {
+        if (error instanceof UsageError) {
+          process.stderr.write(`${error.message}; usage: slipway iso ${name} ${usage}\n`)
+          return WRONG_USAGE
+        }
+        if (!isExpected(error)) throw error
+        process.stderr.write(`${sentence(error)}\n`)
+        return FAILED
+      }
+    },
+  }
+}

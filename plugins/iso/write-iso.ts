@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import { type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { MiB } from '../../core/units.ts'
+import { LARGEST_PATCHED, withBootInfoTable } from './boot-info-table.ts'
+import { isoFaults } from './faults.ts'
+import { type IsoLayout, type IsoOptions, planIso } from './layout.ts'
+import { SECTOR } from './sector.ts'
+import { structures } from './structures.ts'
+import type { IsoFile } from './tree.ts'
+
+/** Bytes moved at once. */
+const PIECE = MiB
+
+export interface WrittenIso {
+  readonly sizeBytes: number
+  /** Lower-case hex, of all bytes. */
+  readonly sha256: string
+}
+
+/** Writes forward only, in large pieces, and hashes on the way. */
+class Sink {
+  readonly #file: FileHandle
+  readonly #hash = new Bun.CryptoHasher('sha256')
+  readonly #buffer = new Uint8Array(PIECE)
+  #filled = 0
+  #flushed = 0
+
+  constructor(file: FileHandle) {
+    this.#file = file
+  }
+
+  get position(): number {
+    return this.#flushed + this.#filled
+  }
+
+  /** Free part of the buffer: fill it, then `advance`. */
+  get room(): Uint8Array {
+    return this.#buffer.subarray(this.#filled)
+  }
+
+  async advance(count: number): Promise<void> {
+    this.#filled += count
+    if (this.#filled === PIECE) await this.flush()
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length; ) {
+      const piece = bytes.subarray(at, at + this.room.length)
+      this.room.set(piece)
+      at += piece.length
+      await this.advance(piece.length)
+    }
+  }
+
+  /** Zeros up to the sector. */
+  async padTo(lba: number): Promise<void> {
+    const end = lba * SECTOR
+    if (this.position > end) throw isoFaults.invalid(`sector ${lba} of the image is already taken`)
+    while (this.position < end) {
+      const gap = this.room.subarray(0, end - this.position).fill(0)
+      await this.advance(gap.length)
+    }
+  }
+
+  async flush(): Promise<void> {
+    const bytes = this.#buffer.subarray(0, this.#filled)
+    this.#hash.update(bytes)
+    for (let at = 0; at < bytes.length; ) {
+      const { bytesWritten } = await this.#file.write(bytes, at, bytes.length - at)
+      at += bytesWritten
+    }
+    this.#flushed += this.#filled
+    this.#filled = 0
+  }
+
+  digest(): string {
+    return this.#hash.digest('hex')
+  }
+}
+
+/** Copies exactly the planned number of bytes; a file that grew or shrank since has no place. */
+async function copyFile(source: string, { path, sizeBytes }: IsoFile, sink: Sink): Promise<void> {
+  const changed = (cause?: unknown) =>
+    isoFaults.source(`${source}, meant as ${path}, can not be read as it was planned; try again`, {
+      cause,
+    })
+  await using file = await open(source, 'r').catch((cause: unknown) => {
+    throw changed(cause)
+  })
+  if ((await file.stat()).size !== sizeBytes) throw changed()
+  for (let at = 0; at < sizeBytes; ) {
+    const { room } = sink
+    const { bytesRead } = await file.read(room, 0, Math.min(room.length, sizeBytes - at), at)
+    if (bytesRead === 0) throw changed()
+    at += bytesRead
+    await sink.advance(bytesRead)
+  }
+}
+
+/** Pieces as they come; they must come to the size that was planned. */
+async function copyPieces(
+  pieces: Iterable<Uint8Array>,
+  { path, sizeBytes }: IsoFile,
+  sink: Sink,
+): Promise<void> {
+  const end = sink.position + sizeBytes
+  for (const piece of pieces) {
+    if (sink.position + piece.length > end) break
+    await sink.write(piece)
+  }
+  if (sink.position !== end)
+    throw isoFaults.source(
+      `the pieces of ${path} do not come to ${sizeBytes} bytes; correct its size`,
+    )
+}
+
+async function copyContent(file: IsoFile, sink: Sink): Promise<void> {
+  const { content } = file
+  if (content instanceof Uint8Array) await sink.write(content)
+  else if ('file' in content) await copyFile(content.file, file, sink)
+  else await copyPieces(content.pieces(), file, sink)
+}
+
+async function patchedBytes({ content, path, sizeBytes }: IsoFile, lba: number) {
+  if (sizeBytes > LARGEST_PATCHED)
+    throw isoFaults.tooLarge(`the BIOS image ${path} is larger than 32 MiB; name the right file`)
+  const bytes =
+    content instanceof Uint8Array
+      ? content
+      : 'file' in content
+        ? await Bun.file(content.file).bytes()
+        : Uint8Array.from(Buffer.concat([...content.pieces()]))
+  if (bytes.length !== sizeBytes)
+    throw isoFaults.source(`the BIOS image ${path} changed while it was read; try again`)
+  return withBootInfoTable(bytes, lba)
+}
+
+async function emit(layout: IsoLayout, sink: Sink): Promise<void> {
+  for (const { lba, bytes } of structures(layout)) {
+    await sink.padTo(lba)
+    await sink.write(bytes)
+  }
+  for (const [file, lba] of layout.files) {
+    if (file.sizeBytes === 0) continue
+    await sink.padTo(lba)
+    if (file === layout.patched) await sink.write(await patchedBytes(file, lba))
+    else await copyContent(file, sink)
+  }
+  await sink.padTo(layout.sizeBytes / SECTOR)
+  await sink.flush()
+}
+
+/** Writes a planned image; it appears under its name only when whole. `mode` is that of the new file, default 0644. */
+export async function writePlanned(
+  destination: string,
+  layout: IsoLayout,
+  mode = 0o644,
+): Promise<WrittenIso> {
+  const temporary = `${destination}.${Bun.randomUUIDv7()}.part`
+  try {
+    let sha256: string
+    {
+      await using file = await open(temporary, 'wx', mode)
+      // The umask may have taken bits away.
+      await file.chmod(mode)
+      const sink = new Sink(file)
+      await emit(layout, sink)
+      await file.sync()
+      sha256 = sink.digest()
+    }
+    await rename(temporary, destination)
+    return { sizeBytes: layout.sizeBytes, sha256 }
+  } finally {
+    await rm(temporary, { force: true })
+  }
+}
+
+/** Writes an ISO 9660 image with Rock Ridge, Joliet and, if asked, El Torito. Same options and files, same bytes. Constant memory. */
+export async function writeIso(
+  destination: string,
+  options: IsoOptions & { readonly mode?: number },
+): Promise<WrittenIso> {
+  return await writePlanned(destination, await planIso(options), options.mode)
+}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import * as v from 'valibot'
-import { FixedSize } from './recipe-size.ts'
+import type { RecipeProblem } from './recipe-input.ts'
+import { FixedSize, sizeBytes } from './recipe-size.ts'
 import { filledText, objectOnly, plainWord } from './rules.ts'
 
 /** Backslashes: udev writes odd characters of by-id names as `\x20`. */
@@ -49,3 +50,20 @@ export const Overwrite = v.pipe(
   v.description('Which disk may be erased: an empty one, any, or the one with this serial'),
 )
 export type Overwrite = v.InferOutput<typeof Overwrite>
+
+/** What JSON Schema can not say of the disk and of the permission to erase it. */
+export function diskProblems(disk: TargetDisk, overwrite: Overwrite): RecipeProblem[] {
+  if (typeof disk === 'string') return []
+  const problems: RecipeProblem[] = []
+  const { min_size, max_size, serial } = disk
+  if (min_size && max_size && sizeBytes(min_size) > sizeBytes(max_size)) {
+    const path = ['target_disk', 'min_size']
+    problems.push({ path, code: 'contradiction', message: 'is larger than max_size' })
+  }
+  const consent = typeof overwrite === 'string' ? undefined : overwrite.disk_serial
+  if (serial !== undefined && consent !== undefined && serial !== consent) {
+    const message = 'is not the serial of target_disk: no disk can satisfy both'
+    problems.push({ path: ['overwrite', 'disk_serial'], code: 'contradiction', message })
+  }
+  return problems
+}

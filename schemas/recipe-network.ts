@@ -103,7 +103,10 @@ export const Network = v.pipe(
   objectOnly(
     v.strictObject({
       version: v.optional(v.literal(2), 2),
-      ethernets: dictionary(InterfaceName, Ethernet, 64),
+      ethernets: v.pipe(
+        dictionary(InterfaceName, Ethernet, 64),
+        v.minEntries(1, 'must name at least one card'),
+      ),
       bonds: v.optional(dictionary(InterfaceName, Bond, 32)),
       vlans: v.optional(dictionary(InterfaceName, Vlan, 256)),
     }),

@@ -25,3 +25,9 @@ export function parseSize(size: string): SizeMeaning {
   const base = fixed[3] === 'B' ? 1_000n : 1_024n
   return { bytes: BigInt(fixed[1]) * (letter ? base ** POWERS[letter] : 1n) }
 }
+
+/** Bytes of a fixed size; a share counts as nothing. */
+export function sizeBytes(size: string): bigint {
+  const meaning = parseSize(size)
+  return 'bytes' in meaning ? meaning.bytes : 0n
+}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import * as v from 'valibot'
-import { dictionary, objectOnly, text, word } from './rules.ts'
+import { RecipeEnv } from './recipe-env.ts'
+import { objectOnly, text, word } from './rules.ts'
 
 /** systemd target that the maintenance OS starts. */
 export const TaskTarget = v.pipe(
@@ -16,13 +17,6 @@ export interface Recipe {
   readonly task_target: TaskTarget
   readonly [field: string]: unknown
 }
-
-/** Further variables for `/run/provision/recipe.env`; names are upper-cased there. */
-export const RecipeEnv = dictionary(
-  word(/^[A-Za-z_][A-Za-z0-9_]{0,99}$/, 'must be named by letters, digits and _'),
-  text(4_096),
-  200,
-)
 
 /** What every task target takes; a workflow spreads this into its own strict object. */
 export const sharedFields = <const T extends TaskTarget>(target: T) => ({

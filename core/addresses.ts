@@ -11,4 +11,6 @@ export interface Addresses {
   localUrl(): string | undefined
   /** IP addresses of this box that are not loopback or link-local. */
   own(): readonly string[]
+  /** Names that people gave this box: of its certificate and its base URLs, lower case. */
+  names?(): readonly string[]
 }

@@ -31,12 +31,11 @@ export function keepIdentity(path: string, identity: Identity): Promise<void> {
 export async function keptIdentity(path: string, remedy: string): Promise<Identity | undefined> {
   const file = await readPrivateFile(path)
   if (!file) return undefined
-  const identity = parse(file.toString('latin1'), (cause) =>
+  return parse(file.toString('latin1'), (cause) =>
     certificateFaults.broken(`${path} is no private key with its certificate: ${remedy}`, {
       cause,
     }),
   )
-  return identity
 }
 
 function parse(text: string, fault: (cause?: unknown) => Error): Identity {

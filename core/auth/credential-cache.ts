@@ -36,7 +36,7 @@ export function createCredentialCache(now: () => number): CredentialCache {
   const kept = new Map<string, Entry>()
   const pending = new Map<string, Promise<Principal | undefined>>()
   let changes = 0
-  // JSON keeps ("a", "b:c") and ("a:b", "c") apart.
+  // As JSON, so that no two pairs give the same text.
   const macOf = (name: string, password: string) =>
     createHmac('sha256', key)
       .update(JSON.stringify([name, password]))

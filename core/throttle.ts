@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { isIP } from 'node:net'
 
+/** How much is too much. */
 export interface ThrottleParts {
   /** Hits of one key within the window; from then on it must wait. */
   readonly limit: number
@@ -21,6 +22,7 @@ export interface Throttle {
   readonly size: number
 }
 
+/** An empty throttle; it holds its counts in memory, so a restart forgives. */
 export function createThrottle({
   limit,
   windowMs,

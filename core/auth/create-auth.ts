@@ -13,6 +13,7 @@ import { createUsers, type Users } from './users.ts'
 
 const REFUSED = 'the login was refused: check name and password, or the token'
 
+/** What logging in needs. */
 export interface AuthParts {
   readonly db: Db
   /** Unix ms. */
@@ -24,6 +25,7 @@ export interface AuthParts {
   readonly argon2?: Argon2
 }
 
+/** The doors, the users behind them, and where the admin token lies. */
 export interface AuthSystem {
   readonly auth: Auth
   readonly users: Users

@@ -31,6 +31,7 @@ export interface CredentialCache {
   readonly size: number
 }
 
+/** An empty cache for at most 1,000 credentials of five minutes each. */
 export function createCredentialCache(now: () => number): CredentialCache {
   const key = randomBytes(32)
   const kept = new Map<string, Entry>()

@@ -6,6 +6,7 @@ import type { Db } from '../store/client.ts'
 import { users } from '../store/tables.ts'
 import type { Passwords } from './passwords.ts'
 
+/** A row of the store, hash included: never to be sent to anybody. */
 export type User = typeof users.$inferSelect
 
 /** People and programs that log in with a password. Inputs have passed `schemas/user.ts`. */
@@ -21,6 +22,7 @@ export interface Users {
   remove(name: string): Promise<void>
 }
 
+/** What the store of users needs. */
 export interface UsersParts {
   readonly db: Db
   readonly now: () => number
@@ -29,6 +31,7 @@ export interface UsersParts {
   readonly onChange: (name: string) => void
 }
 
+/** The users of a database; every change is told before its promise resolves. */
 export function createUsers({ db, now, passwords, onChange }: UsersParts): Users {
   return {
     async list() {

@@ -18,6 +18,7 @@ const SERVER_DAYS = 397
 /** With less left than this, a server certificate is remade. */
 const RENEW_BELOW_MS = 30 * DAY
 
+/** Where certificates lie and what they shall name. */
 export interface CertificateParts {
   /** Where `ca.pem` and `server.pem` lie: key and certificate in one file each, 0600. */
   readonly dir: string

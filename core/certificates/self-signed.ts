@@ -4,6 +4,7 @@ import { identityOf, newKeys } from './identity.ts'
 import { issueCertificate } from './issue.ts'
 import { normalNames } from './names.ts'
 
+/** What a self-signed certificate shall say. */
 export interface SelfSignedRequest {
   /** DNS names and IP addresses; the first is the subject. */
   readonly names: readonly string[]

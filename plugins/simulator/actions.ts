@@ -18,7 +18,7 @@ export interface ActionParts {
   readonly machine: {
     reset(type: string): void
     /** The first reads of an image that is to be inserted; throws a Refusal when it is not there. */
-    probeImage(drive: Drive, image: string): Promise<void>
+    probeImage(image: string): Promise<void>
     changed(): void
   }
 }
@@ -72,7 +72,7 @@ async function insertMedia(parts: ActionParts, drive: Drive, asked: Asked): Prom
   const insert = async () => {
     drive.busy = true
     try {
-      await machine.probeImage(drive, image)
+      await machine.probeImage(image)
     } finally {
       drive.busy = false
     }

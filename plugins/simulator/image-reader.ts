@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import undici from 'undici/index.js'
+import type { ByteSource } from '../iso/index.ts'
 import type { Manners } from './manners.ts'
 
 /** One request for an image, with what came. */
@@ -12,53 +13,49 @@ export interface ImageRead {
   readonly bytes: number
 }
 
-/** How a controller reads images over HTTP. */
-export interface ReaderOptions {
-  readonly imageTls: Manners['imageTls']
-  /** Ask for `Connection: close` and open a connection for each range, as many controllers do. */
-  readonly manyConnections: boolean
-  readonly onRead: (read: ImageRead) => void
-}
+/** The manners that concern the reading of images. */
+type ReaderManners = Pick<Manners, 'imageTls' | 'manyConnections'>
 
 const TIMEOUT_MS = 15_000
 
 /** Reads images by ranges over HTTP/1.1. Throws an Error that says what was answered instead. */
 export class ImageReader {
-  readonly #options: ReaderOptions
+  readonly #onRead: (read: ImageRead) => void
   readonly #agent: InstanceType<typeof undici.Agent>
 
-  constructor(options: ReaderOptions) {
-    this.#options = options
+  constructor({ imageTls, manyConnections }: ReaderManners, onRead: (read: ImageRead) => void) {
+    this.#onRead = onRead
     this.#agent = new undici.Agent({
       // 0 is undici's way to say: no keep-alive, send `Connection: close`.
-      pipelining: options.manyConnections ? 0 : 1,
+      pipelining: manyConnections ? 0 : 1,
       connections: 2,
       headersTimeout: TIMEOUT_MS,
       bodyTimeout: TIMEOUT_MS,
-      connect: { rejectUnauthorized: options.imageTls === 'public-ca', timeout: TIMEOUT_MS },
+      connect: { rejectUnauthorized: imageTls === 'public-ca', timeout: TIMEOUT_MS },
     })
   }
 
-  /** Size of the image by HEAD. */
-  async size(url: string, signal: AbortSignal): Promise<number> {
+  /** Asks for the size by HEAD; the source reads by ranges until the signal. */
+  async open(url: string, signal: AbortSignal): Promise<ByteSource> {
     const { headers } = await this.#request('HEAD', url, '', signal)
-    const size = Number(headers['content-length'])
-    if (!Number.isSafeInteger(size) || size <= 0) throw new Error(`HEAD ${url} told no length`)
-    return size
+    const sizeBytes = Number(headers['content-length'])
+    if (!Number.isSafeInteger(sizeBytes) || sizeBytes <= 0) {
+      throw new Error(`HEAD ${url} told no length`)
+    }
+    return { sizeBytes, read: (start, length) => this.#read(url, start, length, signal) }
   }
 
-  /** Bytes of the image; exactly `length` of them. */
-  async read(url: string, start: number, length: number, signal: AbortSignal): Promise<Uint8Array> {
+  close(): Promise<void> {
+    return this.#agent.destroy()
+  }
+
+  async #read(url: string, start: number, length: number, signal: AbortSignal) {
     const range = `bytes=${start}-${start + length - 1}`
     const { status, bytes } = await this.#request('GET', url, range, signal)
     if (status !== 206 || bytes.byteLength !== length) {
       throw new Error(`GET ${url} ${range} gave ${bytes.byteLength} bytes with status ${status}`)
     }
     return bytes
-  }
-
-  close(): Promise<void> {
-    return this.#agent.destroy()
   }
 
   async #request(method: 'GET' | 'HEAD', url: string, range: string, signal: AbortSignal) {
@@ -73,7 +70,7 @@ export class ImageReader {
       headers: range === '' ? {} : { range },
     })
     const bytes = new Uint8Array(await body.arrayBuffer())
-    this.#options.onRead({ method, url, range, status, bytes: bytes.byteLength })
+    this.#onRead({ method, url, range, status, bytes: bytes.byteLength })
     if (status >= 300) throw new Error(`${method} ${url} was answered ${status}`)
     return { status, headers, bytes }
   }

@@ -2,14 +2,17 @@
 import * as v from 'valibot'
 import { definePlugin } from '../../core/plugin.ts'
 
-export type { Boot, Interception, MachineState, RequestRecord } from './machine.ts'
+export { DROPPED, type Interception, type Outcome, type RequestRecord } from './exchanges.ts'
+export type { Boot } from './firmware.ts'
+export type { ImageRead } from './image-reader.ts'
+export type { MachineState } from './machine.ts'
 export type { Manners } from './manners.ts'
 export { personalityNames } from './personality.ts'
-export { DROPPED } from './server.ts'
 export {
   type MachineSpec,
   type RunningMachine,
   type Simulator,
+  type SimulatorEvent,
   type SimulatorOptions,
   startSimulator,
 } from './simulator.ts'
@@ -18,6 +21,7 @@ export type { Answer, Asked } from './wire.ts'
 /** Taps nothing: it is here for its command, and for tests that import `startSimulator`. */
 export const simulator = definePlugin({
   name: 'simulator',
+  after: ['iso'],
   config: v.strictObject({}),
   setup() {},
 })

@@ -1,142 +1,124 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+import { sentence } from '../../core/faults.ts'
+import { MINUTE } from '../../core/units.ts'
 import { Controller } from './controller.ts'
+import { Disk, type DiskState } from './disk.ts'
 import { type Drive, drivesOf } from './drive.ts'
+import { Exchanges } from './exchanges.ts'
 import { simulatorFaults } from './faults.ts'
+import { type Boot, Firmware, type StartedMedium } from './firmware.ts'
 import { type ImageRead, ImageReader } from './image-reader.ts'
+import { inventoryOf } from './inventory.ts'
+import { type MaintenanceParts, runDispatcher, type Stage } from './maintenance-os.ts'
 import type { Manners } from './manners.ts'
-import { capturedOverride, disabled, type Override } from './override.ts'
+import { capturedOverride, type Override } from './override.ts'
 import type { Pace } from './pace.ts'
 import type { Embodiment } from './personality.ts'
 import { type Power, PowerSwitch } from './power.ts'
 import { Refusal } from './refusal.ts'
-import type { Outcome } from './server.ts'
+import type { MachineScript } from './scripts.ts'
 import { Sessions } from './sessions.ts'
+import { readTaskMedium, type TaskMedium } from './task-medium.ts'
 import { Tasks } from './tasks.ts'
-import { type Asked, isResource, type Resource } from './wire.ts'
-
-/** From where a boot went on after the firmware: a drive's URI, or the machine's own disk. */
-export interface Boot {
-  /** Unix ms. */
-  readonly at: number
-  readonly from: 'disk' | (string & {})
-}
 
 /** What a test or a person sees of a simulated machine. */
 export interface MachineState {
   readonly power: Power
   readonly inPost: boolean
-  readonly drives: readonly {
-    readonly uri: string
-    readonly id: string
-    readonly occupied: boolean
-    readonly image: string | undefined
-  }[]
+  readonly drives: readonly Pick<Drive, 'uri' | 'id' | 'occupied' | 'image'>[]
   readonly override: Override
   /** Sessions open at the controller. */
   readonly sessions: number
   readonly tasks: readonly { readonly id: string; readonly state: string }[]
   readonly boots: readonly Boot[]
-  /** Where the machine runs from now; undefined while it is off or in its firmware. */
+  /** A drive's URI, `disk` or `nothing`; undefined while the machine is off or in its firmware. */
   readonly bootedFrom: string | undefined
+  /** How far the maintenance OS came with its last job. */
+  readonly stage: Stage | undefined
+  readonly jobId: string | undefined
+  readonly disk: DiskState
 }
-
-/** One request to the controller, with what came of it. Passwords are left out. */
-export interface RequestRecord {
-  readonly at: number
-  readonly method: string
-  readonly path: string
-  readonly body: Resource | undefined
-  readonly ifMatch: string | undefined
-  /** Undefined when the connection was dropped. */
-  readonly status: number | undefined
-}
-
-/** Stands between the network and the controller: answers itself, breaks the line, or asks `next`. */
-export type Interception = (asked: Asked, next: () => Promise<Outcome>) => Promise<Outcome>
 
 export interface MachineOptions {
   readonly embodiment: Embodiment
   readonly manners: Manners
+  readonly script: MachineScript
   readonly username: string
   readonly password: string
   readonly pace: Pace
   readonly now: () => number
+  readonly tell: (what: string, detail: string) => void
 }
+
+/** Longest time that a machine tries to claim: provisioning contract 0.2. */
+const CLAIM_PATIENCE_MS = 30 * MINUTE
+/** First read at InsertMedia: the start of the image, as far as a controller looks. */
+const PROBE_BYTES = 2_048
 
 /** One simulated server with its controller. Nothing of it is shared with another. */
 export class SimulatedMachine {
-  readonly faults = new Set<Interception>()
-  readonly requests: RequestRecord[] = []
+  readonly serial: string
   readonly imageReads: ImageRead[] = []
-  readonly drives: readonly Drive[]
-  override: Override
-  inPost = false
+  readonly exchanges: Exchanges
+  /** What the machine does at its next boot; may be changed between jobs. */
+  script: MachineScript
   readonly #options: MachineOptions
-  readonly #controller: Controller
+  readonly #drives: readonly Drive[]
+  readonly #disk: Disk
   readonly #reader: ImageReader
+  readonly #firmware: Firmware
+  readonly #power: PowerSwitch
   readonly #sessions: Sessions
   readonly #tasks: Tasks
-  readonly #power: PowerSwitch
-  readonly #boots: Boot[] = []
   readonly #watchers = new Set<() => void>()
-  readonly #end = new AbortController()
-  // All captures were taken from machines that ran.
-  #bootedFrom: string | undefined = 'disk'
+  readonly #closing = new AbortController()
+  #stage: Stage | undefined
+  #jobId: string | undefined
 
   constructor(options: MachineOptions) {
-    this.#options = options
-    const { embodiment, manners, now, pace, username, password } = options
+    const { embodiment, manners, now, pace, tell } = options
     const { resources, systemUri } = embodiment
-    this.drives = drivesOf(resources, manners)
-    this.override = capturedOverride(resources.get(systemUri) ?? {})
+    const changed = () => this.#changed()
+    this.#options = options
+    this.serial = embodiment.serial
+    this.script = options.script
+    this.#drives = drivesOf(resources, manners)
+    this.#disk = new Disk(this.serial)
+    this.#reader = new ImageReader(manners, (read) => this.imageReads.push(read))
+    const { username, password } = options
     const { sessionCap: cap, sessionTimeoutMs: timeoutMs } = manners
     this.#sessions = new Sessions({ username, password, cap, timeoutMs, now })
     this.#tasks = new Tasks(manners, now)
-    this.#reader = new ImageReader({
-      imageTls: manners.imageTls,
-      manyConnections: manners.manyConnections,
-      onRead: (read) => this.imageReads.push(read),
-    })
-    this.#power = new PowerSwitch({
-      manners,
-      pace,
-      boot: (signal) => this.#boot(signal),
-      changed: () => this.changed(),
-    })
-    this.#controller = new Controller({
+    const override = capturedOverride(resources.get(systemUri) ?? {})
+    const common = { manners, pace, now, changed, tell, drives: this.#drives }
+    this.#firmware = new Firmware({ ...common, reader: this.#reader, disk: this.#disk }, override)
+    this.#power = new PowerSwitch({ ...common, boot: (signal) => this.#live(signal) })
+    const controller = new Controller({
       manners,
       captured: resources,
       systemUri,
-      drives: this.drives,
+      drives: this.#drives,
       sessions: this.#sessions,
       tasks: this.#tasks,
-      machine: this,
+      machine: this.#behindController(),
     })
-  }
-
-  get serial(): string {
-    return this.#options.embodiment.serial
-  }
-
-  get power(): Power {
-    return this.#power.state
-  }
-
-  reset(type: string): void {
-    this.#power.reset(type)
+    this.exchanges = new Exchanges((asked) => controller.handle(asked), now)
   }
 
   state(): MachineState {
-    const bootedFrom = this.power === 'On' && !this.inPost ? this.#bootedFrom : undefined
+    const firmware = this.#firmware
     return {
-      power: this.power,
-      inPost: this.inPost,
-      drives: this.drives.map(({ uri, id, occupied, image }) => ({ uri, id, occupied, image })),
-      override: this.override,
+      power: this.#power.state,
+      inPost: firmware.inPost,
+      drives: this.#drives.map(({ uri, id, occupied, image }) => ({ uri, id, occupied, image })),
+      override: firmware.override,
       sessions: this.#sessions.list().length,
       tasks: this.#tasks.list().map(({ id, state }) => ({ id, state })),
-      boots: [...this.#boots],
-      bootedFrom,
+      boots: [...firmware.boots],
+      bootedFrom: this.#power.state === 'On' ? firmware.bootedFrom : undefined,
+      stage: this.#stage,
+      jobId: this.#jobId,
+      disk: this.#disk.state,
     }
   }
 
@@ -159,74 +141,102 @@ export class SimulatedMachine {
     })
   }
 
-  changed(): void {
-    for (const look of this.#watchers) look()
-  }
-
-  /** What the controller, or whoever stands before it, does with one request. */
-  async handle(asked: Asked): Promise<Outcome> {
-    const ask = [...this.faults].reduceRight<() => Promise<Outcome>>(
-      (next, fault) => () => fault(asked, next),
-      () => this.#controller.handle(asked),
-    )
-    const outcome = await ask()
-    this.requests.push({
-      at: this.#options.now(),
-      method: asked.method,
-      path: asked.path,
-      body: bodyOf(asked.text),
-      ifMatch: asked.headers['if-match'],
-      status: typeof outcome === 'symbol' ? undefined : outcome.status,
-    })
-    return outcome
-  }
-
-  async probeImage(_drive: Drive, image: string): Promise<void> {
-    try {
-      const size = await this.#reader.size(image, this.#end.signal)
-      await this.#reader.read(image, 0, Math.min(size, 2_048), this.#end.signal)
-    } catch (cause) {
-      throw new Refusal('image', [image], {}, { cause })
-    }
-  }
-
   async close(): Promise<void> {
-    this.#end.abort()
+    this.#closing.abort()
     this.#power.close()
     await this.#reader.close()
   }
 
-  async #boot(signal: AbortSignal): Promise<void> {
-    const { manners, pace, now } = this.#options
-    this.inPost = true
-    this.#bootedFrom = undefined
-    this.changed()
-    try {
-      await pace.wait(manners.postMs, signal)
-    } catch {
-      return
-    } finally {
-      this.inPost = false
-    }
-    const { enabled, target } = this.override
-    if (enabled === 'Once') this.override = disabled(this.override, manners)
-    const wanted = enabled === 'Disabled' ? [] : (manners.boots[target] ?? [])
-    const drive = wanted
-      .flatMap((pattern) => this.drives.filter(({ uri }) => pattern.test(uri)))
-      .find(({ image }) => image !== undefined)
-    this.#bootedFrom = drive?.uri ?? 'disk'
-    this.#boots.push({ at: now(), from: this.#bootedFrom })
-    this.changed()
+  #changed(): void {
+    for (const look of this.#watchers) look()
   }
-}
 
-/** A request's JSON for the log, without what must not be kept. */
-function bodyOf(text: string): Resource | undefined {
-  try {
-    const body: unknown = JSON.parse(text)
-    if (!isResource(body)) return undefined
-    return 'Password' in body ? { ...body, Password: '[redacted]' } : body
-  } catch {
-    return undefined
+  /** The machine as its controller gets hold of it. */
+  #behindController() {
+    const [power, firmware] = [this.#power, this.#firmware]
+    return {
+      get power() {
+        return power.state
+      },
+      get inPost() {
+        return firmware.inPost
+      },
+      get override() {
+        return firmware.override
+      },
+      set override(override: Override) {
+        firmware.override = override
+      },
+      reset: (type: string) => power.reset(type),
+      probeImage: (image: string) => this.#probeImage(image),
+      changed: () => this.#changed(),
+    }
+  }
+
+  /** What a controller reads when an image is inserted. */
+  async #probeImage(image: string): Promise<void> {
+    try {
+      const source = await this.#reader.open(image, this.#closing.signal)
+      await source.read(0, Math.min(source.sizeBytes, PROBE_BYTES))
+    } catch (cause) {
+      this.#options.tell('insert refused', sentence(cause))
+      throw new Refusal('image', [image], {}, { cause })
+    }
+  }
+
+  /** From power on to power off, or to whatever ends it from outside. */
+  async #live(signal: AbortSignal): Promise<void> {
+    try {
+      const started = await this.#firmware.start(!this.script.boots, signal)
+      if (started) await this.#runMaintenance(started, signal)
+    } catch (error) {
+      // Power went: that is how most lives end.
+      if (!signal.aborted) this.#options.tell('stopped', sentence(error))
+    }
+  }
+
+  async #runMaintenance(started: StartedMedium, signal: AbortSignal): Promise<void> {
+    const media = await this.#taskMedia(started, signal)
+    if (media.length === 0) return this.#options.tell('idle', 'no task medium was found')
+    const ending = await runDispatcher(this.#maintenanceParts(), media, signal)
+    if (ending === 'off') this.#power.powerDown()
+    if (ending === 'crashed') {
+      this.script = { ...this.script, crashesAt: undefined }
+      this.#power.reset('ForceRestart')
+    }
+  }
+
+  /** All task media in the drives; last, what the started medium itself carries. */
+  async #taskMedia({ drive, image }: StartedMedium, signal: AbortSignal): Promise<TaskMedium[]> {
+    const others = this.#drives.filter((each) => each !== drive)
+    const media: TaskMedium[] = []
+    for (const other of others) {
+      const medium = await this.#firmware.look(other, signal, (found) => readTaskMedium(found, ''))
+      if (medium) media.push(medium)
+    }
+    const composed = await readTaskMedium(image, '/task')
+    return composed ? [...media, composed] : media
+  }
+
+  #maintenanceParts(): MaintenanceParts {
+    const { embodiment, pace, now, tell } = this.#options
+    const system = embodiment.resources.get(embodiment.systemUri) ?? {}
+    return {
+      serial: this.serial,
+      uuid: embodiment.uuid,
+      inventory: inventoryOf(system, this.#disk),
+      disk: this.#disk,
+      script: this.script,
+      claimPatienceMs: CLAIM_PATIENCE_MS,
+      pace,
+      now,
+      tell,
+      stage: (stage, jobId) => {
+        this.#stage = stage
+        this.#jobId = jobId
+        tell(stage, jobId)
+        this.#changed()
+      },
+    }
   }
 }

@@ -43,6 +43,10 @@ export interface Manners {
   readonly imageTls: 'anyone' | 'public-ca'
   /** A connection for each range, closed after it. */
   readonly manyConnections: boolean
+  /** Bytes that a machine asks for at once. */
+  readonly pieceBytes: number
+  /** A started medium is read to its end. */
+  readonly readsWhole: boolean
   readonly ejectAnswer: 200 | 204
   /** EjectMedia wants a JSON object as its body, if an empty one. */
   readonly ejectNeedsObject: boolean
@@ -101,6 +105,8 @@ export const standard: Manners = {
   imageTls: 'anyone',
   // "Connection: close and many short connections" are what some controllers do: provisioning.md 3.
   manyConnections: true,
+  pieceBytes: 65_536,
+  readsWhole: false,
   ejectAnswer: 204,
   ejectNeedsObject: false,
   ejectListedWhileEmpty: true,

@@ -7,12 +7,9 @@ import {
 } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { DROPPED, type Outcome } from './exchanges.ts'
 import { simulatorFaults } from './faults.ts'
 import type { Answer, Asked } from './wire.ts'
-
-/** What a controller's network does with a request instead of an answer: the connection breaks. */
-export const DROPPED = Symbol('dropped')
-export type Outcome = Answer | typeof DROPPED
 
 export interface ListenOptions {
   readonly host: string

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import { SimulatedMachine } from './machine.ts'
+import type { Interception, RequestRecord } from './exchanges.ts'
+import type { ImageRead } from './image-reader.ts'
+import { type MachineState, SimulatedMachine } from './machine.ts'
 import type { Manners } from './manners.ts'
 import { Pace } from './pace.ts'
 import { embody } from './personality.ts'
+import { scriptNamed } from './scripts.ts'
 import { listen } from './server.ts'
 
 export interface MachineSpec {
@@ -14,6 +17,8 @@ export interface MachineSpec {
   readonly username?: string
   /** Default random. */
   readonly password?: string
+  /** One of `scriptNames`; default `success`. */
+  readonly script?: string
   /** Laid over the personality's own. */
   readonly manners?: Partial<Manners>
 }
@@ -28,17 +33,34 @@ export interface SimulatorOptions {
   readonly pace?: number
   /** Unix ms; sessions expire by it. */
   readonly now?: () => number
+  /** What happens, for people and logs. */
+  readonly tell?: (event: SimulatorEvent) => void
+}
+
+export interface SimulatorEvent {
+  readonly serial: string
+  readonly what: string
+  readonly detail: string
 }
 
 /** A simulated machine as its operator knows it, and as a test looks into it. */
-export type RunningMachine = Pick<
-  SimulatedMachine,
-  'serial' | 'state' | 'waitFor' | 'requests' | 'imageReads' | 'faults'
-> & {
+export interface RunningMachine {
   readonly personality: string
+  readonly serial: string
   readonly bmcUrl: string
   readonly username: string
   readonly password: string
+  state(): MachineState
+  /** Resolves when the predicate holds, looking after each change; throws `simulator.late`. */
+  waitFor(holds: (state: MachineState) => boolean, timeoutMs?: number): Promise<MachineState>
+  /** Requests to the controller, in the order in which they were answered. */
+  readonly requests: readonly RequestRecord[]
+  /** Requests of the controller for images. */
+  readonly imageReads: readonly ImageRead[]
+  /** Laid over the controller: add and delete at will. */
+  readonly faults: Set<Interception>
+  /** Another script, from the next boot on. */
+  play(script: string): void
 }
 
 export interface Simulator extends AsyncDisposable {
@@ -56,18 +78,37 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     const embodiment = embody(spec.personality, spec.serial)
     const manners = { ...embodiment.manners, ...spec.manners }
     const { username = 'admin', password = randomPassword() } = spec
-    const machine = new SimulatedMachine({ embodiment, manners, username, password, pace, now })
+    const script = scriptNamed(spec.script ?? 'success')
+    const tell = (what: string, detail: string) =>
+      options.tell?.({ serial: embodiment.serial, what, detail })
+    const account = { username, password }
+    const machine = new SimulatedMachine({
+      embodiment,
+      manners,
+      script,
+      pace,
+      now,
+      tell,
+      ...account,
+    })
     scope.defer(() => machine.close())
     const place = { host, port: port === 0 ? 0 : port + index, tls: options.tls }
-    const listener = scope.use(await listen(place, (asked) => machine.handle(asked)))
-    machines.push(
-      Object.assign(machine, {
-        personality: spec.personality,
-        bmcUrl: listener.origin,
-        username,
-        password,
-      }),
-    )
+    const { exchanges } = machine
+    const listener = scope.use(await listen(place, (asked) => exchanges.handle(asked)))
+    machines.push({
+      ...account,
+      personality: spec.personality,
+      serial: machine.serial,
+      bmcUrl: listener.origin,
+      state: () => machine.state(),
+      waitFor: (holds, timeoutMs) => machine.waitFor(holds, timeoutMs),
+      requests: exchanges.requests,
+      imageReads: machine.imageReads,
+      faults: exchanges.faults,
+      play: (name) => {
+        machine.script = scriptNamed(name)
+      },
+    })
   }
   const open = scope.move()
   return { machines, [Symbol.asyncDispose]: () => open.disposeAsync() }

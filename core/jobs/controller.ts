@@ -15,14 +15,27 @@ export interface ControllerIdentity {
   readonly oem: readonly string[]
 }
 
-/** How one family of controllers departs from Redfish. Every rule in a profile names model and source. */
+/** Something that `probe` looks up, and what to say when it is not as it should be. */
+export interface ProbeCheck {
+  /** Property names from the resource on; links on the way are followed. */
+  readonly from: 'system' | 'manager'
+  readonly path: readonly string[]
+  /** Source of a regular expression for the JSON found there. Nothing found: nothing said. */
+  readonly expect: string
+  readonly advice: string
+}
+
+/**
+ * How one family of controllers departs from Redfish. Every rule in a profile names model and source.
+ * Plain JSON, because it is kept with the survey: patterns are the source of a regular expression.
+ */
 export interface ControllerRules {
   /** How an image goes in: by the InsertMedia action (default) or by PATCH of the VirtualMedia resource. */
   readonly insertBy?: 'action' | 'patch'
-  /** Id or URI of the drives that take an image; others are listed but useless. */
-  readonly usableDrives?: RegExp
-  /** Ids that boot, best first; the boot image goes into the first one found. */
-  readonly bootDrives?: readonly RegExp[]
+  /** Pattern for id or URI of the drives that take an image; others are listed but useless. */
+  readonly usableDrives?: string
+  /** Patterns for the ids that boot, best first; the boot image goes into the first one found. */
+  readonly bootDrives?: readonly string[]
   /** Members of the first InsertMedia body beside `Image`. */
   readonly insertWith?: Readonly<Record<string, string | boolean>>
   /** Members that this family rejects; the ladder never adds them. */
@@ -37,6 +50,8 @@ export interface ControllerRules {
   readonly skuIsSerial?: boolean
   /** Warnings about licence or firmware, shown by `probe`. */
   readonly advice?: readonly string[]
+  /** Licence, lockdown and the like, looked up by `probe`. */
+  readonly checks?: readonly ProbeCheck[]
 }
 
 /** Rules as data; OEM actions where data will not do come with the vendor matrix. */

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import type { Method, RawAnswer } from './connection.ts'
+import { type Message, messagesOf, quote } from './messages.ts'
+import type { Redactor } from './redact.ts'
+
+/** An answer of the BMC, its body parsed, its words free of secrets. */
+export interface Answer {
+  readonly host: string
+  readonly method: Method
+  readonly path: string
+  readonly status: number
+  readonly ok: boolean
+  header(name: string): string | undefined
+  /** Parsed JSON; undefined when the body is empty or no JSON. */
+  readonly body: unknown
+  readonly messages: readonly Message[]
+  /** What it said, word for word, in one line; '' when nothing. */
+  readonly said: string
+}
+
+const clean = (message: Message, redactor: Redactor): Message => ({
+  id: message.id,
+  text: redactor.clean(message.text),
+  args: message.args.map((arg) => redactor.clean(arg)),
+  resolution: redactor.clean(message.resolution),
+})
+
+function parse(bytes: Uint8Array): unknown {
+  const text = new TextDecoder().decode(bytes).trim()
+  if (text === '') return undefined
+  try {
+    return JSON.parse(text)
+  } catch {
+    // What a caller needs as JSON it checks with a schema, and says so there.
+    return undefined
+  }
+}
+
+/** First words of a body that is no JSON, so that a proxy's error page can be recognised. */
+function firstWords(bytes: Uint8Array): string {
+  const text = new TextDecoder().decode(bytes.subarray(0, 2_048))
+  const words = text.replace(/<(script|style)[\s\S]*?(<\/\1>|$)/gi, ' ').replace(/<[^>]*>/g, ' ')
+  return words.replace(/\s+/g, ' ').trim().slice(0, 160)
+}
+
+export function answerOf(
+  raw: RawAnswer,
+  asked: { host: string; method: Method; path: string },
+  redactor: Redactor,
+): Answer {
+  const body = parse(raw.bytes)
+  const messages = messagesOf(body).map((message) => clean(message, redactor))
+  const words = body === undefined ? redactor.clean(firstWords(raw.bytes)) : ''
+  return {
+    ...asked,
+    status: raw.status,
+    ok: raw.status >= 200 && raw.status < 300,
+    header: raw.header,
+    body,
+    messages,
+    said: quote(messages) || words,
+  }
+}
+
+/** `POST /redfish/v1/… of the BMC 10.0.0.5 was answered 400: “…”`, without a full stop. */
+export const told = ({ host, method, path, status, said }: Answer) =>
+  `The BMC ${host} answered ${method} ${path} with ${status}${said ? `: ${said}` : ''}`

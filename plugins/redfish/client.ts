@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import { retry } from '../../core/retry.ts'
+import { type Answer, told } from './answer.ts'
+import type { Method } from './connection.ts'
+import type { Ask, Exchange } from './exchange.ts'
+import type { Login } from './login.ts'
+import { generalFault, isTransient, refusal } from './refusal.ts'
+
+export type Note = (level: 'info' | 'warn' | 'error', message: string) => void
+
+/** Requests to one BMC, logged in. */
+export interface Client {
+  readonly host: string
+  /** Reads a resource. Throws what is not 2xx; busy controllers are asked again. */
+  get(path: string, signal: AbortSignal): Promise<Answer>
+  /** Reads like `get`, but returns an answer of any status. */
+  look(path: string, signal: AbortSignal): Promise<Answer>
+  /**
+   * Sends an order and returns the answer, whatever its status, for the caller to judge.
+   * Throws for a lost connection, a refused login, and (PATCH, DELETE) a controller that stays busy.
+   */
+  send(
+    method: Exclude<Method, 'GET'>,
+    path: string,
+    signal: AbortSignal,
+    body?: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Answer>
+}
+
+export interface ClientParts {
+  readonly host: string
+  readonly exchange: Exchange
+  readonly login: Login
+  readonly note: Note
+  readonly options: { readonly retries: number; readonly retryPauseMs: number }
+}
+
+/** Says in the job's log what the controller said, once for the same words in a row. */
+function createListener(note: Note) {
+  let last = ''
+  return (answer: Answer) => {
+    const isTask = typeof answer.body === 'object' && 'TaskState' in (answer.body ?? {})
+    const telling = answer.messages.some(({ id }) => !/(^|\.)Success$|NoOperation$/.test(id))
+    const words = answer.ok && !telling ? '' : answer.said
+    if (words === '' || (answer.ok && answer.method === 'GET' && !isTask)) return
+    const line = told(answer)
+    if (line !== last) note(answer.ok ? 'info' : 'warn', line)
+    last = line
+  }
+}
+
+export function createClient(parts: ClientParts): Client {
+  const { exchange, login } = parts
+  const listen = createListener(parts.note)
+
+  async function loggedIn(ask: Ask, signal: AbortSignal): Promise<Answer> {
+    const identity = await login.headers(signal)
+    const as = (who: Readonly<Record<string, string>>) =>
+      exchange({ ...ask, headers: { ...ask.headers, ...who } }, signal)
+    const answer = await as(identity)
+    if (answer.status !== 401) return answer
+    const fresh = await login.renew(identity, signal)
+    return fresh === identity ? answer : await as(fresh)
+  }
+
+  async function once(ask: Ask, signal: AbortSignal): Promise<Answer> {
+    const answer = await loggedIn(ask, signal)
+    listen(answer)
+    if (answer.status === 401) throw refusal(answer)
+    return answer
+  }
+
+  /** For what may be sent twice: transient answers and lost connections are tried again. */
+  const patiently = (ask: Ask, signal: AbortSignal) =>
+    retry(
+      {
+        attempts: parts.options.retries,
+        pauseMs: parts.options.retryPauseMs,
+        signal,
+      },
+      async () => {
+        const answer = await once(ask, signal)
+        if (isTransient(answer)) throw generalFault(answer) ?? refusal(answer)
+        return answer
+      },
+    )
+
+  return {
+    host: parts.host,
+    async get(path, signal) {
+      let answer = await patiently({ method: 'GET', path }, signal)
+      // HPE documents URIs with a slash at the end, and some firmware insists.
+      if (answer.status === 404 && !/[?#]|\/$/.test(path)) {
+        answer = await patiently({ method: 'GET', path: `${path}/` }, signal)
+      }
+      if (!answer.ok) throw refusal(answer)
+      return answer
+    },
+    look: (path, signal) => patiently({ method: 'GET', path }, signal),
+    send: (method, path, signal, body, headers) => {
+      const ask = { method, path, body, ...(headers ? { headers } : {}) }
+      return method === 'POST' ? once(ask, signal) : patiently(ask, signal)
+    },
+  }
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import { gunzipSync } from 'node:zlib'
+import undici from 'undici/index.js'
+import type { TlsPolicy } from '../../core/machines/machine.ts'
+import { connectionFault } from './connection-fault.ts'
+import { redfishFaults } from './faults.ts'
+import type { Gate } from './gate.ts'
+import { createConnector, type Line } from './trust.ts'
+
+export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
+
+/** An HTTP answer, whole, as bytes and headers. */
+export interface RawAnswer {
+  readonly status: number
+  header(name: string): string | undefined
+  readonly bytes: Uint8Array
+}
+
+export interface RawRequest {
+  readonly method: Method
+  /** Path and query on the BMC's origin; there is no way to name another host. */
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string
+}
+
+/** Connections to one BMC under its TLS policy. The caller disposes it. */
+export interface Connection extends AsyncDisposable {
+  readonly origin: string
+  /** `10.0.0.5` or `10.0.0.5:8443`: how messages name the BMC. */
+  readonly host: string
+  readonly line: Readonly<Line>
+  /** One exchange. Throws a Fault when there is no whole answer, the signal's reason when aborted. */
+  exchange(request: RawRequest, signal: AbortSignal): Promise<RawAnswer>
+}
+
+export interface ConnectionParts {
+  readonly url: string
+  readonly policy: TlsPolicy
+  readonly pin: (fingerprint: string) => Promise<void>
+  readonly gate: Gate
+  readonly options: {
+    readonly connectTimeoutMs: number
+    readonly requestTimeoutMs: number
+    readonly concurrencyPerBmc: number
+  }
+}
+
+/** The largest captured resource is below 250 kB; a log or registry may be more. */
+const BODY_LIMIT_BYTES = 8 * 1024 * 1024
+
+function unpack(bytes: Uint8Array, encoding: string | undefined): Uint8Array {
+  // We never ask for it, but some servers compress whatever is asked.
+  if (encoding !== 'gzip' && encoding !== 'x-gzip') return bytes
+  return gunzipSync(bytes, { maxOutputLength: BODY_LIMIT_BYTES })
+}
+
+export function openConnection(parts: ConnectionParts): Connection {
+  const { gate, options } = parts
+  const { origin, host } = new URL(parts.url)
+  const line: Line = { localAddress: '', protocol: '' }
+  const agent = new undici.Agent({
+    connections: options.concurrencyPerBmc,
+    pipelining: 1,
+    keepAliveTimeout: 10_000,
+    headersTimeout: options.requestTimeoutMs,
+    bodyTimeout: options.requestTimeoutMs,
+    maxResponseSize: BODY_LIMIT_BYTES,
+    connect: createConnector({
+      policy: parts.policy,
+      pin: parts.pin,
+      timeoutMs: options.connectTimeoutMs,
+      line,
+    }),
+  })
+
+  async function once(request: RawRequest, signal: AbortSignal): Promise<RawAnswer> {
+    // The agent's own limits are of silence; this one is of the whole exchange.
+    const limit = AbortSignal.timeout(options.requestTimeoutMs)
+    try {
+      const answer = await undici.request(`${origin}${request.path}`, {
+        dispatcher: agent,
+        method: request.method,
+        headers: request.headers,
+        body: request.body ?? null,
+        signal: AbortSignal.any([signal, limit]),
+      })
+      const header = (name: string) => {
+        const value = answer.headers[name.toLowerCase()]
+        return Array.isArray(value) ? value[0] : value
+      }
+      const bytes = unpack(await answer.body.bytes(), header('content-encoding')?.toLowerCase())
+      gate.answered()
+      return { status: answer.statusCode, header, bytes }
+    } catch (cause) {
+      signal.throwIfAborted()
+      const fault = connectionFault(cause, host, request, options.requestTimeoutMs)
+      if (fault.kind.retry) gate.failed()
+      throw fault
+    }
+  }
+
+  return {
+    origin,
+    host,
+    line,
+    async exchange(request, signal) {
+      return gate.pass(signal, async () => {
+        try {
+          return await once(request, signal)
+        } catch (error) {
+          // iLO resets kept connections (libredfish network.rs): a request that may be repeated gets a fresh one.
+          const again = request.method === 'GET' || request.method === 'DELETE'
+          if (!again || !isLost(error)) throw error
+          return await once(request, signal)
+        }
+      })
+    },
+    [Symbol.asyncDispose]: () => agent.destroy(),
+  }
+}
+
+const isLost = (error: unknown) =>
+  error instanceof Error && 'code' in error && error.code === redfishFaults.connectionLost('').code

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import { Fault } from '../../core/faults.ts'
+import type { Drive, Scheme } from '../../core/jobs/bmc.ts'
+import type { Answer } from './answer.ts'
+import type { Client, Note } from './client.ts'
+import { membersOf } from './collection.ts'
+import { redfishFaults } from './faults.ts'
+import { ActionInfo, ComputerSystem, Manager, parseResource, VirtualMedia } from './resources.ts'
+
+/** A drive and what can be done with it. */
+export interface VirtualDrive {
+  readonly drive: Drive
+  readonly insertTarget: string | undefined
+  readonly ejectTarget: string | undefined
+  /** PATCH stands in `Allow`. */
+  readonly patchable: boolean
+  /** Parameters of InsertMedia that the controller says it requires. */
+  readonly required: readonly string[]
+  readonly etag: string | undefined
+}
+
+/** A place where drives were found, in the order in which they are to be preferred. */
+export interface DriveBay {
+  readonly owner: Drive['owner']
+  readonly uris: readonly string[]
+}
+
+const MISSING = redfishFaults.missing('').code
+
+const SCHEMES: readonly Scheme[] = ['http', 'https']
+
+/** Header first: iDRAC and iLO send it, others have it in the body only. */
+export const etagOf = (answer: Answer, inBody: string | undefined): string | undefined =>
+  answer.header('etag')?.trim() || inBody || undefined
+
+/** AMI MegaRAC writes the word None where nothing is. */
+const named = (value: string | undefined) =>
+  value && !/^(none|null|n\/a)$/i.test(value) ? value : undefined
+
+/**
+ * Any sign of emptiness counts: Supermicro keeps Image after an eject and says NotConnected
+ * (community.general #6969, #7470), sushy-tools says URI with nothing inserted.
+ */
+function isInserted(media: VirtualMedia): boolean {
+  if (media.Inserted === false || media.ConnectedVia === 'NotConnected') return false
+  return media.Inserted ?? named(media.Image) !== undefined
+}
+
+function schemesOf(protocols: readonly string[] | undefined): readonly Scheme[] {
+  if (!protocols || protocols.length === 0) return SCHEMES
+  const known = protocols.map((protocol) => protocol.toLowerCase())
+  return SCHEMES.filter((scheme) => known.includes(scheme))
+}
+
+const allows = (answer: Answer, method: string) =>
+  (answer.header('allow') ?? '')
+    .toUpperCase()
+    .split(/[\s,]+/)
+    .includes(method)
+
+/** Reads one drive. `info` is asked for the ActionInfo of its InsertMedia, so that it can be kept. */
+export async function readDrive(
+  client: Client,
+  uri: string,
+  owner: Drive['owner'],
+  info: InfoReader,
+  signal: AbortSignal,
+): Promise<VirtualDrive> {
+  const answer = await client.get(uri, signal)
+  const media = parseResource(VirtualMedia, answer)
+  const insert = media.Actions?.['#VirtualMedia.InsertMedia']
+  const infoUri = insert?.['@Redfish.ActionInfo']
+  const parameters = infoUri ? (await info(infoUri, signal)).Parameters : []
+  const protocol = parameters.find(({ Name }) => Name === 'TransferProtocolType')
+  const inserted = isInserted(media)
+  return {
+    drive: {
+      uri,
+      id: media.Id ?? uri.split('/').findLast((part) => part !== '') ?? uri,
+      owner,
+      mediaTypes: media.MediaTypes ?? [],
+      schemes: schemesOf(
+        insert?.['TransferProtocolType@Redfish.AllowableValues'] ?? protocol?.AllowableValues,
+      ),
+      inserted,
+      image: inserted ? named(media.Image) : undefined,
+      connectedVia: media.ConnectedVia,
+    },
+    insertTarget: insert?.target,
+    ejectTarget: media.Actions?.['#VirtualMedia.EjectMedia']?.target,
+    patchable: allows(answer, 'PATCH'),
+    required: parameters.filter(({ Required }) => Required).map(({ Name }) => Name),
+    etag: etagOf(answer, media['@odata.etag']),
+  }
+}
+
+/** Where drives are: below the system, then below every manager; each drive once. */
+export async function findBays(
+  client: Client,
+  systemUri: string,
+  managerUris: readonly string[],
+  note: Note,
+  signal: AbortSignal,
+): Promise<readonly DriveBay[]> {
+  const system = parseResource(ComputerSystem, await client.get(systemUri, signal))
+  const bays: DriveBay[] = []
+  const known = new Set<string>()
+  const add = async (owner: Drive['owner'], collection: string | undefined) => {
+    if (collection === undefined || known.has(collection)) return
+    known.add(collection)
+    const uris = await membersOf(client, collection, signal).catch((error) => {
+      // A link that leads nowhere: other places may have drives.
+      if (!(error instanceof Fault) || error.code !== MISSING) throw error
+      note('warn', error.message)
+      return []
+    })
+    bays.push({ owner, uris: uris.filter((uri) => !known.has(uri)) })
+    for (const uri of uris) known.add(uri)
+  }
+  await add('system', system.VirtualMedia?.['@odata.id'])
+  for (const uri of managerUris) {
+    const manager = parseResource(Manager, await client.get(uri, signal))
+    await add('manager', manager.VirtualMedia?.['@odata.id'])
+  }
+  return bays
+}
+
+export type InfoReader = (uri: string, signal: AbortSignal) => Promise<ActionInfo>
+
+/** An ActionInfo does not change while we are connected: each is read once. */
+export function createInfoReader(client: Client): InfoReader {
+  const known = new Map<string, Promise<ActionInfo>>()
+  return (uri, signal) => {
+    const reading =
+      known.get(uri) ?? client.get(uri, signal).then((answer) => parseResource(ActionInfo, answer))
+    known.set(uri, reading)
+    reading.catch(() => known.delete(uri))
+    return reading
+  }
+}

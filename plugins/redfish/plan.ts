@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import type { Drive, MediaPlan, Scheme } from '../../core/jobs/bmc.ts'
+import type { ControllerProfile, ControllerRules } from '../../core/jobs/controller.ts'
+import type { VirtualDrive } from './drives.ts'
+import { redfishFaults } from './faults.ts'
+
+export interface PlanParts {
+  readonly host: string
+  readonly drives: readonly VirtualDrive[]
+  readonly profile: ControllerProfile
+  /** AllowableValues of the boot target; undefined when the controller does not say. */
+  readonly bootTargets: readonly string[] | undefined
+  /** What the machine's row asks for. */
+  readonly wanted: MediaPlan['name'] | undefined
+}
+
+const isCd = ({ mediaTypes }: Drive) =>
+  // Gigabyte H262 (AMI 12.84) gives its CD1 no MediaTypes at all.
+  mediaTypes.length === 0 || mediaTypes.includes('CD') || mediaTypes.includes('DVD')
+const isUsb = ({ mediaTypes }: Drive) => mediaTypes.includes('USBStick')
+
+/** Why a drive can not take an image of ours; undefined when it can. */
+function uselessBecause({ drive, insertTarget, patchable }: VirtualDrive, rules: ControllerRules) {
+  const usable = rules.usableDrives === undefined ? undefined : new RegExp(rules.usableDrives)
+  if (usable && !usable.test(drive.id) && !usable.test(drive.uri))
+    return 'is not usable by the profile'
+  if (!insertTarget && !patchable) return 'has no InsertMedia and takes no PATCH'
+  if (drive.schemes.length === 0) return 'fetches neither http nor https'
+  return undefined
+}
+
+function describe(virtual: VirtualDrive, rules: ControllerRules): string {
+  const { drive } = virtual
+  const because = uselessBecause(virtual, rules)
+  return `${drive.uri} [${drive.mediaTypes.join(', ')}]${because ? `, which ${because}` : ''}`
+}
+
+/** Views of the same hardware stand under system and managers: a plan never mixes them. */
+function viewsOf(drives: readonly Drive[]): readonly (readonly Drive[])[] {
+  const parent = ({ uri }: Drive) => uri.replace(/\/[^/]+\/?$/, '')
+  return [...Map.groupBy(drives, parent).values()]
+}
+
+/** The drives that could boot, best first. */
+function bootable(view: readonly Drive[], rules: ControllerRules): readonly Drive[] {
+  const cds = view.filter(isCd)
+  if (!rules.bootDrives) return cds
+  return rules.bootDrives.flatMap((pattern) => cds.filter(({ id }) => new RegExp(pattern).test(id)))
+}
+
+interface Pair {
+  readonly name: 'two-cd' | 'cd-usb'
+  readonly boot: Drive
+  readonly task: Drive
+  readonly scheme: Scheme
+}
+
+function pairIn(view: readonly Drive[], rules: ControllerRules, name: Pair['name']) {
+  const fits = name === 'two-cd' ? isCd : (drive: Drive) => isUsb(drive) && !isCd(drive)
+  for (const boot of bootable(view, rules)) {
+    for (const task of view) {
+      if (task === boot || !fits(task)) continue
+      const scheme = boot.schemes.find((one) => task.schemes.includes(one))
+      if (scheme) return { name, boot, task, scheme }
+    }
+  }
+  return undefined
+}
+
+function choosePair(drives: readonly Drive[], parts: PlanParts): Pair | undefined {
+  const names = (['two-cd', 'cd-usb'] as const).filter(
+    (name) => parts.wanted === undefined || parts.wanted === name,
+  )
+  const { rules } = parts.profile
+  for (const name of names) {
+    for (const view of viewsOf(drives)) {
+      const pair = pairIn(view, rules, name)
+      if (pair) return pair
+    }
+  }
+  return undefined
+}
+
+function bootTargetOf(parts: PlanParts): string | undefined {
+  const preferred = [parts.profile.rules.bootTarget, 'Cd', 'UsbCd'].filter(
+    (one) => one !== undefined,
+  )
+  const { bootTargets } = parts
+  return bootTargets ? preferred.find((one) => bootTargets.includes(one)) : preferred[0]
+}
+
+function whyNot(parts: PlanParts, useful: readonly Drive[]): string {
+  const { profile, wanted } = parts
+  if (wanted === 'one') return 'the machine asks for one composed image, which is not made yet'
+  if (profile.rules.twoImages === false)
+    return `profile ${profile.name} says that only one image can be in at a time`
+  if (wanted) return `the machine asks for plan ${wanted}, which these drives do not allow`
+  if (useful.length < 2) return 'two are needed, one to boot from and one for the task'
+  return 'no two of them fit: one must be a CD or DVD that boots, both must fetch by the same scheme'
+}
+
+/** Where the images go. Pure. Throws `redfish.no-media`, naming the drives found and what they lack. */
+export function planMedia(parts: PlanParts): MediaPlan {
+  const { host, profile, drives } = parts
+  const useful = drives
+    .filter((virtual) => uselessBecause(virtual, profile.rules) === undefined)
+    .map(({ drive }) => drive)
+  const bootTarget = bootTargetOf(parts)
+  const pair = profile.rules.twoImages === false ? undefined : choosePair(useful, parts)
+  if (!pair) {
+    const found = drives.map((virtual) => describe(virtual, profile.rules)).join('; ')
+    throw redfishFaults.noMedia(
+      `The BMC ${host} can not take a boot image and a task image: ${whyNot(parts, useful)}. Virtual drives found: ${found || 'none'}.`,
+    )
+  }
+  if (!bootTarget)
+    throw redfishFaults.noMedia(
+      `The BMC ${host} can not boot once from a virtual CD: it allows only ${parts.bootTargets?.join(', ') || 'nothing'}.`,
+    )
+  const { boot, task, name, scheme } = pair
+  return {
+    name,
+    drives: { boot: boot.uri, task: task.uri },
+    scheme,
+    bootTarget,
+    why: `profile ${profile.name}: drive ${boot.id} boots, drive ${task.id} takes the task image as a ${name === 'two-cd' ? 'second CD' : 'USB stick'}, both over ${scheme}`,
+  }
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+const CENSOR = '[…]'
+
+/** A media URL's path token opens the task ISO, which carries secrets. */
+const MEDIA_TOKEN = /(\/media\/t\/)[^/\s"”]+/g
+
+/** Takes secrets out of what goes into logs, notes and faults. More may be added later. */
+export interface Redactor {
+  hide(secret: string): void
+  clean(text: string): string
+}
+
+export function createRedactor(...known: readonly string[]): Redactor {
+  const secrets = new Set<string>()
+  const hide = (secret: string) => {
+    // One or two letters are in every sentence.
+    if (secret.length < 3) return
+    secrets.add(secret)
+    secrets.add(encodeURIComponent(secret))
+    secrets.add(JSON.stringify(secret).slice(1, -1))
+  }
+  for (const secret of known) hide(secret)
+  return {
+    hide,
+    clean(text) {
+      let clean = text.replace(MEDIA_TOKEN, `$1${CENSOR}`)
+      // Longest first: one secret may be part of another.
+      for (const secret of [...secrets].sort((a, b) => b.length - a.length)) {
+        clean = clean.replaceAll(secret, CENSOR)
+      }
+      return clean
+    },
+  }
+}

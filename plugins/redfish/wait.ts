@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import { sleep } from '../../core/retry.ts'
+
+export interface WaitPlan {
+  readonly pollMs: number
+  /** From the first look; at least one more look follows the last pause. */
+  readonly limitMs: number
+  readonly signal: AbortSignal
+}
+
+/** Looks until `look` gives something; undefined when the time is over. */
+export async function waitFor<T>(
+  plan: WaitPlan,
+  look: () => Promise<T | undefined>,
+): Promise<T | undefined> {
+  // Measured on the real clock: a controller takes its time whatever ours says.
+  const end = performance.now() + plan.limitMs
+  for (;;) {
+    const seen = await look()
+    if (seen !== undefined) return seen
+    const left = end - performance.now()
+    if (left <= 0) return undefined
+    await sleep(Math.min(plan.pollMs, left), plan.signal)
+  }
+}

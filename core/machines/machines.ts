@@ -46,7 +46,7 @@ export interface Machines {
   username(id: string): Promise<string>
   add(input: MachineInput): Promise<Machine>
   change(name: string, patch: MachinePatch): Promise<Machine>
-  remove(name: string): Promise<void>
+  remove(machine: Machine): Promise<void>
   /** All or nothing. */
   import(inputs: readonly MachineInput[]): Promise<ImportTally>
   addAlias(name: string, alias: string): Promise<Machine>
@@ -218,10 +218,7 @@ export function createMachines({ db, sealer, now }: MachinesParts): Machines {
         .catch((error: unknown) => refuseTwin(error, patch))
       return fresh(machine.id)
     },
-    async remove(name) {
-      const machine = await named(name)
-      await db.write((tx) => deleteMachine(tx, machine.id))
-    },
+    remove: (machine) => db.write((tx) => deleteMachine(tx, machine.id)),
     async import(inputs) {
       const tally = { added: [] as string[], updated: [] as string[], unchanged: [] as string[] }
       await db.write(async (tx) => {

@@ -120,7 +120,7 @@ export function machineRoutes(parts: MachineRouteParts): Hono<ApiEnv> {
           `machine ${machine.serial} has job ${busy.id} (${busy.status}); cancel it first`,
         )
       }
-      await machines.remove(machine.serial)
+      await machines.remove(machine)
       return c.body(null, 204)
     })
     .post('/:serial/probe', async (c) =>

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import { mkdir, readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Hono } from 'hono'
+import { type AuthSystem, createAuth } from '../core/auth/create-auth.ts'
+import { userRoutes } from '../core/auth/routes.ts'
+import { type Certificates, createCertificates } from '../core/certificates/certificates.ts'
+import { createHooks, type Hooks } from '../core/hooks.ts'
+import type { ApiEnv } from '../core/http/env.ts'
+import { healthRoutes } from '../core/http/health.ts'
+import { createBook } from '../core/jobs/book.ts'
+import { createEvidence, type Evidence } from '../core/jobs/evidence.ts'
+import { createFeed } from '../core/jobs/feed.ts'
+import { createJobs, type Jobs } from '../core/jobs/jobs.ts'
+import type { JobParts } from '../core/jobs/parts.ts'
+import { createRecipes } from '../core/jobs/recipes.ts'
+import { jobRoutes } from '../core/jobs/routes.ts'
+import { createRunner, type Runner } from '../core/jobs/runner.ts'
+import type { Logger } from '../core/log.ts'
+import { createMachines, type Machines } from '../core/machines/machines.ts'
+import { machineRoutes } from '../core/machines/routes.ts'
+import type { Plugin } from '../core/plugin.ts'
+import { openSealer } from '../core/seal.ts'
+import { type Db, openDb } from '../core/store/client.ts'
+import { MIGRATIONS } from '../core/store/migrations-folder.ts'
+import { bootedRoutes, machineRoutes as callRoutes } from '../core/webhook/routes.ts'
+import { hostsOf, type OwnAddresses } from './addresses.ts'
+import { type Apps, type CoreRoutes, createApps } from './app.ts'
+import type { LoadedConfig } from './config.ts'
+import { setUpPlugins } from './host.ts'
+import type { Version } from './version.ts'
+
+export interface ApplianceOptions {
+  readonly config: Pick<LoadedConfig, 'core' | 'plugins'>
+  /** Absolute; made when it is not there. */
+  readonly dataDir: string
+  readonly plugins: readonly Plugin[]
+  readonly addresses: OwnAddresses
+  readonly log: Logger
+  readonly version: Version
+  /** Unix ms. */
+  readonly now: () => number
+}
+
+/** Everything but the listeners. Dispose it to end the runs and close what plugins opened. */
+export interface Appliance extends AsyncDisposable {
+  readonly apps: Apps
+  readonly auth: AuthSystem
+  readonly certificates: Certificates
+  readonly db: Db
+  readonly hooks: Hooks
+  readonly jobs: Jobs
+  readonly machines: Machines
+  readonly runner: Runner
+  readonly evidence: Evidence
+  /** Opens what the plugins need; to be called once the listeners are open. */
+  start(): Promise<void>
+}
+
+/** Files of a run that was killed are nobody's. */
+async function freshTemporary(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  for (const name of await readdir(folder)) {
+    if (name.startsWith('.bun-')) continue // the unpacked database driver, kept between starts
+    await rm(join(folder, name), { recursive: true, force: true })
+  }
+}
+
+async function openStore(options: ApplianceOptions): Promise<Db> {
+  const { url, auth_token: authToken } = options.config.core.store
+  const db = await openDb({
+    url: url || `file:${join(options.dataDir, 'slipway.db')}`,
+    ...(authToken ? { authToken } : {}),
+  })
+  await db.migrate(MIGRATIONS, 'migrations_core')
+  for (const { name, migrations } of options.plugins) {
+    if (migrations) await db.migrate(migrations, `migrations_${name.replaceAll('-', '_')}`)
+  }
+  return db
+}
+
+/** Builds the appliance over its data folder. Throws when the folder, database or keys can not be used. */
+export async function openAppliance(options: ApplianceOptions): Promise<Appliance> {
+  const { dataDir, log, now, addresses } = options
+  const { core: config } = options.config
+  const taskIsoDir = join(dataDir, 'task-isos')
+  await mkdir(taskIsoDir, { recursive: true, mode: 0o700 })
+  await freshTemporary(join(dataDir, 'tmp'))
+  await using opening = new AsyncDisposableStack()
+
+  const sealer = await openSealer(join(dataDir, 'keys', 'seal.key'))
+  const certificates = await createCertificates({
+    dir: join(dataDir, 'keys'),
+    now,
+    names: () => [...config.server.names, ...hostsOf([config.report.base_url].flat())],
+  })
+  const db = opening.use(await openStore(options))
+  const auth = await createAuth({
+    db,
+    now,
+    config: config.auth,
+    adminTokenFile: join(dataDir, 'admin.token'),
+  })
+
+  const hooks = createHooks()
+  const feed = createFeed()
+  const book = createBook({ db, hooks, feed, now })
+  const recipes = createRecipes(hooks)
+  const machines = createMachines({ db, sealer, now })
+  const evidence = createEvidence({ db, hooks, feed, log, now, limits: config.limits })
+  const caPem = () => certificates.caPem
+  const parts: JobParts = {
+    ...{ db, hooks, book, recipes, machines, sealer, addresses, config, log, now },
+    ...{ taskIsoDir, caPem },
+  }
+  const jobs = createJobs(parts, evidence)
+  const runner = createRunner(parts)
+  hooks.changed.tap('runner', runner.wake)
+
+  setUpPlugins(options.plugins, options.config.plugins, {
+    ...{ hooks, jobs, machines, addresses, dataDir, db, log, now },
+    auth: auth.auth,
+    see: evidence.see,
+  })
+
+  const calls = () => callRoutes(jobs, parts, evidence)
+  const health = () => healthRoutes({ db, hooks, dataDir })
+  const routes: CoreRoutes = {
+    open: [
+      health,
+      calls,
+      () =>
+        new Hono<ApiEnv>()
+          .get('/api/v1/ca.pem', (c) =>
+            c.body(caPem(), 200, { 'Content-Type': 'application/x-pem-file' }),
+          )
+          .get('/api/v1/recipe.schema.json', (c) => c.json(recipes.schema())),
+    ],
+    api: new Map([
+      ['/api/v1/jobs', () => jobRoutes(jobs, parts, feed)],
+      ['/api/v1/machines', () => machineRoutes({ db, hooks, machines, log })],
+      ['/', () => userRoutes({ users: auth.users, auth: auth.auth })],
+      ['/api/v1/version', () => new Hono<ApiEnv>().get('/', (c) => c.json(options.version))],
+    ]),
+    field: [health, () => bootedRoutes(parts, evidence), ...(config.webhook.plain ? [calls] : [])],
+    mutual: [health, calls],
+  }
+
+  const scope = opening.use(new AsyncDisposableStack())
+  opening.defer(() => evidence.settled())
+  opening.defer(() => runner.stop())
+  const closing = opening.move()
+  return {
+    apps: createApps(hooks, auth.auth, routes, log),
+    ...{ auth, certificates, db, hooks, jobs, machines, runner, evidence },
+    start: () => hooks.start.promise(scope),
+    [Symbol.asyncDispose]: () => closing.disposeAsync(),
+  }
+}

@@ -33,13 +33,21 @@ export interface MediaImage {
   readonly regions: readonly MediaRegion[]
 }
 
-/** The bytes from `start` up to but without `end`, in pieces of at most `pieceBytes`. Throws when a file is shorter than its segment says. */
+/** The first piece of a read; each that follows is twice as long: small reads stay cheap, long ones get fast. */
+const FIRST_PIECE_BYTES = 65_536
+
+/**
+ * The bytes from `start` up to but without `end`, in pieces of at most `largestPieceBytes`. Every
+ * piece is a buffer of its own. Ending the loop early closes the file. Throws when a file is
+ * shorter than its segment says.
+ */
 export async function* readImage(
   image: MediaImage,
   start = 0,
   end = image.sizeBytes,
-  pieceBytes = 262_144,
+  largestPieceBytes = 524_288,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  let pieceBytes = Math.min(FIRST_PIECE_BYTES, largestPieceBytes)
   let segmentStart = 0
   for (const segment of image.segments) {
     const from = Math.max(start, segmentStart)
@@ -53,6 +61,7 @@ export async function* readImage(
         if (bytesRead === 0) throw new Error(`${segment.file} is shorter than its image says`)
         yield bytesRead === want ? piece : piece.subarray(0, bytesRead)
         at += bytesRead
+        pieceBytes = Math.min(2 * pieceBytes, largestPieceBytes)
       }
     }
     segmentStart += segment.length

@@ -6,6 +6,7 @@ import { getRequestListener } from '@hono/node-server'
 import { Hono } from 'hono'
 import { defineFaults, sentence } from '../core/faults.ts'
 import type { FieldRoutes } from '../core/hooks.ts'
+import { clientAddressOf } from '../core/http/client-address.ts'
 import type { ApiEnv } from '../core/http/env.ts'
 import type { Logger } from '../core/log.ts'
 import { MINUTE, SECOND } from '../core/units.ts'
@@ -22,10 +23,6 @@ export interface Field extends FieldRoutes {
 
 /** RFC 9112 §3.2.2: a server takes `GET http://host/path` too; everything behind it sees `/path`. */
 const originForm = (target: string): string => target.replace(/^https?:\/\/[^/?]*(?=[/?]|$)/i, '')
-
-/** An IPv4 caller of a dual-stack socket shows as `::ffff:10.0.0.5`; logs and evidence say `10.0.0.5`. */
-export const clientAddressOf = (request: IncomingMessage): string =>
-  (request.socket?.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '')
 
 /** Routes for one set of plugins; made anew when they change. `app` brings its own middleware. */
 export function createField(app: Hono<ApiEnv> = new Hono<ApiEnv>()): Field {

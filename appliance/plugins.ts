@@ -3,8 +3,16 @@ import type { Plugin } from '../core/plugin.ts'
 import { iso } from '../plugins/iso/index.ts'
 import { media } from '../plugins/media/index.ts'
 import { osLinux } from '../plugins/os-linux/index.ts'
+import { payloads } from '../plugins/payloads/index.ts'
 import { redfish } from '../plugins/redfish/index.ts'
 import { simulator } from '../plugins/simulator/index.ts'
 
 /** The executable is this list. Its order is the order in which hooks are asked. */
-export const builtInPlugins: readonly Plugin[] = [osLinux, iso, media, redfish, simulator]
+export const builtInPlugins: readonly Plugin[] = [
+  payloads,
+  osLinux,
+  iso,
+  media,
+  redfish,
+  simulator,
+]

@@ -46,7 +46,7 @@ export interface Submission {
 /** Something seen, not answered: a read of our media, a claim, a report. */
 export interface Sighting {
   readonly job: string
-  /** For media always `fetched`; core raises it to `read` or `stage` once power on was begun. */
+  /** Of media: `fetched` before power on was begun, `read` after it, `stage` when that told a region. */
   readonly level: 'fetched' | 'read' | 'stage' | 'claimed' | 'reported' | 'booted'
   readonly detail: string
   readonly slot?: MediaSlot

@@ -3,7 +3,7 @@ import type { Hooks, Sighting } from '../hooks.ts'
 import type { Logger } from '../log.ts'
 import { withoutTokens } from '../redact.ts'
 import type { Db, Tx } from '../store/client.ts'
-import { addEvidence, type EvidenceRow } from '../store/job-story.ts'
+import { addEvidence } from '../store/job-story.ts'
 import { findJob, type JobChange, patchJob } from '../store/jobs.ts'
 import { deadlineOf, type Limits } from './deadlines.ts'
 import type { Feed } from './feed.ts'
@@ -25,17 +25,11 @@ export interface Evidence {
   settled(): Promise<void>
 }
 
-/** A read after power on was begun is the machine's; before that it is the BMC fetching. */
-function levelOf(sighting: Sighting, job: Job): EvidenceRow['level'] {
-  if (sighting.level !== 'fetched' || job.powerOnBegunAt === null) return sighting.level
-  return sighting.region ? 'stage' : 'read'
-}
-
 function changeOf(sighting: Sighting, job: Job, now: number): JobChange | undefined {
   if (!sighting.slot) return undefined
   const read = sighting.bytes ?? 0
   const before = job.bytesRead[sighting.slot] ?? 0
-  const booting = job.powerOnBegunAt !== null && read > 0
+  const booting = sighting.level === 'read' || sighting.level === 'stage'
   const fresh = booting && sighting.fresh === true
   return {
     bytesRead: { ...job.bytesRead, [sighting.slot]: Math.max(read, before) },
@@ -51,11 +45,10 @@ export function createEvidence({ db, hooks, feed, log, now, limits }: EvidencePa
   const store = async (tx: Tx, sighting: Sighting) => {
     const job = await findJob(tx, sighting.job)
     if (!job) return undefined
-    const level = levelOf(sighting, job)
     const row = await addEvidence(tx, {
       jobId: job.id,
       at: now(),
-      level,
+      level: sighting.level,
       detail: withoutTokens(sighting.detail),
       slot: sighting.slot ?? null,
       region: sighting.region ?? null,
@@ -72,7 +65,7 @@ export function createEvidence({ db, hooks, feed, log, now, limits }: EvidencePa
         ...change,
         ...(waits ? { nextCheckAt: deadlineOf({ ...job, ...change } as Job, limits).at } : {}),
       }))
-    return { row, level, job: changed }
+    return { row, job: changed }
   }
 
   return {
@@ -82,7 +75,7 @@ export function createEvidence({ db, hooks, feed, log, now, limits }: EvidencePa
         .then((stored) => {
           if (!stored) return
           feed.publish(sighting.job, { kind: 'evidence', row: stored.row })
-          hooks.seen.call({ ...sighting, level: stored.level })
+          hooks.seen.call(sighting)
           if (stored.job) feed.publish(sighting.job, { kind: 'job', job: stored.job })
         })
         .catch((error: unknown) => {

@@ -34,12 +34,16 @@ interface Track {
   readonly seen: IntervalSet
   /** Changes when the machine is powered on anew: regions are told again then. */
   launch: string
+  /** The last request came after power on was begun: it is the machine that reads. */
+  booting: boolean
   /** By name: an image has many stretches of `files` and `directories`. */
   readonly regionsTold: Set<string>
   tenthsTold: number
   bytes: number
   /** Bytes nobody had read before came since the last sighting. */
   fresh: boolean
+  /** Anything was read since the last sighting, fresh or not. */
+  untold: boolean
   from: string
   /** Last region touched since the last sighting. */
   region: string | undefined
@@ -59,10 +63,12 @@ function createTrack(job: Job, published: PublishedImage): Track {
     published,
     seen: createIntervalSet(),
     launch: launchOf(job),
+    booting: job.powerOnBegunAt !== null,
     regionsTold: new Set(),
     tenthsTold: 0,
     bytes: 0,
     fresh: false,
+    untold: false,
     from: '',
     region: undefined,
     saidAt: 0,
@@ -84,11 +90,12 @@ export function createEvidence(parts: {
     const what = region ? `the ${region} of ${published.name}` : published.name
     track.pending = undefined
     track.fresh = false
+    track.untold = false
     track.region = undefined
     track.saidAt = parts.now()
     parts.see({
       job,
-      level: 'fetched',
+      level: track.booting ? (region ? 'stage' : 'read') : 'fetched',
       slot: published.slot,
       ...(region ? { region } : {}),
       bytes,
@@ -124,12 +131,13 @@ export function createEvidence(parts: {
     const fresh = track.seen.add(start, end)
     track.bytes += fresh
     track.fresh ||= fresh > 0
+    track.untold = true
     tellRegions(track, start, end)
     const tenths = Math.floor(percentOf(track) / 10)
     if (tenths > track.tenthsTold) {
       track.tenthsTold = tenths
       // A region's sighting a moment ago may have said the same number already.
-      if (track.fresh) say(track)
+      if (track.untold) say(track)
     }
     if (track.fresh) saySoon(track, WITHIN_RESPONSE_MS)
   }
@@ -161,17 +169,16 @@ export function createEvidence(parts: {
       const track = trackOf(job, published, method, from)
       track.from = from
       if (track.launch !== launchOf(job)) {
+        // What the BMC fetched before is told as such, before it counts as the machine's.
+        if (track.pending) say(track)
         track.launch = launchOf(job)
+        track.booting = job.powerOnBegunAt !== null
         track.regionsTold.clear()
       }
-      let any = false
       return {
-        read(start, end) {
-          any = true
-          read(track, start, end)
-        },
+        read: (start, end) => read(track, start, end),
         end() {
-          if (any) saySoon(track, AFTER_RESPONSE_MS)
+          if (track.untold) saySoon(track, AFTER_RESPONSE_MS)
         },
       }
     },

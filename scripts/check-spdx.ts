@@ -15,7 +15,10 @@ const root = resolve(import.meta.dir, '..')
 const isSource = (file: string, text: string) =>
   SOURCE.test(basename(file)) || (!basename(file).includes('.') && text.startsWith('#!'))
 
-const listed = await $`git ls-files --cached --others --exclude-standard`.cwd(root).quiet()
+// the checkout may belong to another user, as in a container
+const listed = await $`git -c safe.directory=${root} ls-files --cached --others --exclude-standard`
+  .cwd(root)
+  .quiet()
 const wrong: string[] = []
 let checked = 0
 for (const name of listed.text().trim().split('\n')) {

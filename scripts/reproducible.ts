@@ -5,9 +5,14 @@ import { join } from 'node:path'
 import { $ } from 'bun'
 import { buildTargets } from './build-targets.ts'
 
-/** Clones the commit into a new folder of another length, builds there, returns the file's SHA-256. */
-async function buildElsewhere(root: string, target: string, folder: string): Promise<string> {
-  await $`git clone --quiet --no-hardlinks ${root} ${folder}`
+/** Unpacks the commit into a new folder, builds there, returns the file's SHA-256. */
+async function buildElsewhere(
+  root: string,
+  target: string,
+  bundle: string,
+  folder: string,
+): Promise<string> {
+  await $`git clone --quiet ${bundle} ${folder}`
   // a copy, not a link: the bundler would follow a link back to one and the same path
   await cp(join(root, 'node_modules'), join(folder, 'node_modules'), {
     recursive: true,
@@ -24,9 +29,12 @@ async function buildElsewhere(root: string, target: string, folder: string): Pro
 export async function checkReproducible(root: string, target: string): Promise<boolean> {
   const scratch = await mkdtemp(join(tmpdir(), 'slipway-reproducible-'))
   try {
+    // a bundle, because git clones no checkout of another user
+    const bundle = join(scratch, 'commit.bundle')
+    await $`git -c safe.directory=${root} bundle create --quiet ${bundle} HEAD`.cwd(root)
     const digests: string[] = []
     for (const folder of ['a', 'another-place/b']) {
-      const digest = await buildElsewhere(root, target, join(scratch, folder))
+      const digest = await buildElsewhere(root, target, bundle, join(scratch, folder))
       await rm(join(scratch, folder), { recursive: true, force: true })
       console.log(`${digest}  ${folder}/${buildTargets[target]?.outfile}`)
       digests.push(digest)

@@ -14,7 +14,9 @@ test('the file alone, in an empty folder with an empty environment, knows its co
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   const version = JSON.parse(stdout) as Record<string, string>
   const commit = version['commit']?.replace(/-dirty$/, '') ?? ''
-  const committed = await $`git show --no-patch --format=%cI ${commit}`.cwd(root).text()
+  const committed = await $`git -c safe.directory=${root} show --no-patch --format=%cI ${commit}`
+    .cwd(root)
+    .text()
   expect(version['commit_date']).toBe(committed.trim())
   expect(version['version']).toMatch(/^\d+\.\d+\.\d+/)
   expect(await readdir(folder.path)).toEqual(['slipway'])

@@ -12,7 +12,7 @@ async function buildElsewhere(
   bundle: string,
   folder: string,
 ): Promise<string> {
-  await $`git clone --quiet ${bundle} ${folder}`
+  await $`git -c advice.detachedHead=false clone --quiet ${bundle} ${folder}`
   // a copy, not a link: the bundler would follow a link back to one and the same path
   await cp(join(root, 'node_modules'), join(folder, 'node_modules'), {
     recursive: true,

@@ -13,7 +13,7 @@ export interface Client {
   readonly host: string
   /** Reads a resource. Throws what is not 2xx; busy controllers are asked again. */
   get(path: string, signal: AbortSignal): Promise<Answer>
-  /** Reads like `get`, but returns an answer of any status. */
+  /** Reads what may not be there: like `get`, but returns an answer of any status. */
   look(path: string, signal: AbortSignal): Promise<Answer>
   /**
    * Sends an order and returns the answer, whatever its status, for the caller to judge.
@@ -43,7 +43,9 @@ function createListener(note: Note) {
     const isTask = typeof answer.body === 'object' && 'TaskState' in (answer.body ?? {})
     const telling = answer.messages.some(({ id }) => !/(^|\.)Success$|NoOperation$/.test(id))
     const words = answer.ok && !telling ? '' : answer.said
-    if (words === '' || (answer.ok && answer.method === 'GET' && !isTask)) return
+    // A page that is not there, and what a GET says beside its resource, is no news.
+    const quiet = answer.method === 'GET' && (answer.status === 404 || (answer.ok && !isTask))
+    if (words === '' || quiet) return
     const line = told(answer)
     if (line !== last) note(answer.ok ? 'info' : 'warn', line)
     last = line

@@ -3,7 +3,7 @@ import * as v from 'valibot'
 
 const seconds = (fallback: number, description: string) =>
   v.pipe(
-    v.optional(v.pipe(v.number(), v.minValue(1), v.maxValue(3_600)), fallback),
+    v.optional(v.pipe(v.number(), v.minValue(0.01), v.maxValue(3_600)), fallback),
     v.description(description),
   )
 const millis = (fallback: number, description: string) =>

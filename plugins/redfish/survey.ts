@@ -5,18 +5,15 @@ import type {
   ControllerProfile,
   ProbeCheck,
 } from '../../core/jobs/controller.ts'
+import { isPlaceholder } from '../../core/machines/names.ts'
 import type { Client } from './client.ts'
 import { membersOf } from './collection.ts'
 import type { VirtualDrive } from './drives.ts'
 import { Chassis, type ComputerSystem, type Manager, parseResource } from './resources.ts'
 import type { Root } from './root.ts'
 
-/** Names that identify nothing (provisioning contract, machine). */
-const PLACEHOLDER =
-  /^(|none|n\/a|null|empty|unknown|not specified|not available|default string|system serial number|to be filled by o\.?e\.?m\.?|0123456789|[0-]+|0+)$/i
-
 const real = (name: string | undefined): name is string =>
-  name !== undefined && !PLACEHOLDER.test(name.trim())
+  name !== undefined && !isPlaceholder(name)
 
 /** Serials of the chassis, only where the chassis holds this one system: others would share them. */
 async function chassisSerials(
@@ -76,7 +73,9 @@ function clockWarning(managers: readonly Manager[], now: number): string | undef
   if (shown === undefined) return undefined
   const offMs = Math.abs(shown - now)
   if (offMs <= CLOCK_TOLERANCE_MS) return undefined
-  return `The controller's clock is off by ${Math.round(offMs / 60_000)} min (it says ${new Date(shown).toISOString()}): set its time, or certificates and logs will not fit.`
+  const minutes = Math.round(offMs / 60_000)
+  const off = minutes < 2_880 ? `${minutes} min` : `${Math.round(minutes / 1_440)} days`
+  return `The controller's clock is off by ${off} (it says ${new Date(shown).toISOString()}): set its time, or certificates and logs will not fit.`
 }
 
 /** The standard's own licence list (Redfish 2021.3); what older controllers have instead, profiles advise on. */

@@ -32,6 +32,8 @@ export interface Runner {
   tick(): Promise<number>
   /** Adopts what an earlier process left behind, and works on its own from then on. */
   start(): Promise<void>
+  /** Removes jobs whose history is over; done every hour by itself. Returns how many. */
+  prune(): Promise<number>
   /** Looks for due rows at once. */
   wake(): void
   /** Ends the runs where they are; the journal says where to go on. */
@@ -189,6 +191,7 @@ export function createRunner(parts: JobParts): Runner {
       every(HOUR, 'old jobs could not be removed', prune)
       look()
     },
+    prune,
     wake: () => {
       if (live) look()
     },

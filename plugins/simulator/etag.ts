@@ -5,7 +5,7 @@ import type { Asked, Resource } from './wire.ts'
 
 /**
  * The resource with the ETag of its present content. What still equals the capture keeps the ETag
- * that the real controller gave it.
+ * that the real controller gave it, if any.
  */
 export function tagged(
   present: Resource,
@@ -13,7 +13,7 @@ export function tagged(
   manners: Manners,
 ): Resource {
   if (manners.etags === 'none') return present
-  if (captured?.['@odata.etag'] !== undefined && Bun.deepEquals(present, captured)) return present
+  if (captured && Bun.deepEquals(present, captured)) return present
   const { '@odata.etag': _old, ...content } = present
   const hash = new Bun.CryptoHasher('sha256').update(JSON.stringify(content)).digest('hex')
   const etag =

@@ -197,7 +197,7 @@ export class SimulatedMachine {
 
   async #runMaintenance(started: StartedMedium, signal: AbortSignal): Promise<void> {
     const media = await this.#taskMedia(started, signal)
-    if (media.length === 0) return this.#options.tell('idle', 'no task medium was found')
+    if (media.length === 0) return this.#reach('idle', undefined)
     const ending = await runDispatcher(this.#maintenanceParts(), media, signal)
     if (ending === 'off') this.#power.powerDown()
     if (ending === 'crashed') {
@@ -231,12 +231,14 @@ export class SimulatedMachine {
       pace,
       now,
       tell,
-      stage: (stage, jobId) => {
-        this.#stage = stage
-        this.#jobId = jobId
-        tell(stage, jobId)
-        this.#changed()
-      },
+      stage: (stage, jobId) => this.#reach(stage, jobId),
     }
+  }
+
+  #reach(stage: Stage, jobId: string | undefined): void {
+    this.#stage = stage
+    this.#jobId = jobId
+    this.#options.tell(stage, jobId ?? 'no task medium was found')
+    this.#changed()
   }
 }

@@ -8,6 +8,7 @@ import type { TaskMedium } from './task-medium.ts'
 
 /** How far the operating system on a machine has come. */
 export type Stage =
+  | 'idle'
   | 'checking'
   | 'refused'
   | 'claimed'

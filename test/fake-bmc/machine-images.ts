@@ -26,14 +26,13 @@ export async function writeBootImage(folder: string): Promise<void> {
   await writeSampleBootIso(join(folder, 'boot.iso'))
 }
 
+const PLAYED_RECIPE = { task_target: 'install-linux.target', target_disk: '/dev/sda' }
+
 /** Writes `task.iso`, and the same again as `task.img`. */
 export async function writeTaskImages(
   folder: string,
   job: JobDocument,
-  recipe: Readonly<Record<string, unknown>> = {
-    task_target: 'install-linux.target',
-    target_disk: '/dev/sda',
-  },
+  recipe: Readonly<Record<string, unknown>> = PLAYED_RECIPE,
 ): Promise<void> {
   const tree = new Map([
     ['/job.json', bytes(job)],
@@ -42,4 +41,15 @@ export async function writeTaskImages(
   for (const name of ['task.iso', 'task.img']) {
     await writeIso(join(folder, name), { volumeId: 'TASK_0123456789A', tree })
   }
+}
+
+/** Writes `composed.iso`: bootable by UEFI, with the task below /task. */
+export async function writeComposedImage(folder: string, job: JobDocument): Promise<void> {
+  const tree = new Map([
+    ['/boot/efi.img', new Uint8Array(4_096)],
+    ['/task/job.json', bytes(job)],
+    ['/task/recipe.json', bytes(PLAYED_RECIPE)],
+  ])
+  const boot = { efi: { path: '/boot/efi.img' } }
+  await writeIso(join(folder, 'composed.iso'), { volumeId: 'MAINTENANCE', tree, boot })
 }

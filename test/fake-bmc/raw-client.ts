@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import type { RunningMachine } from '../../plugins/simulator/index.ts'
+import {
+  type MachineSpec,
+  type RunningMachine,
+  type SimulatorOptions,
+  startSimulator,
+} from '../../plugins/simulator/index.ts'
 
 export interface RawReply {
   readonly status: number
@@ -38,3 +43,23 @@ export function rawClient({ bmcUrl, username, password }: RunningMachine) {
 /** The id of the first message in an error body, without its registry. */
 export const messageId = ({ body }: RawReply): string =>
   String(body?.error?.['@Message.ExtendedInfo']?.[0]?.MessageId ?? '')
+
+/** One simulated machine and a client of its controller. */
+export interface OpenMachine extends AsyncDisposable {
+  readonly machine: RunningMachine
+  readonly send: ReturnType<typeof rawClient>
+}
+
+export async function openMachine(
+  spec: MachineSpec,
+  options: Partial<SimulatorOptions> = {},
+): Promise<OpenMachine> {
+  const simulator = await startSimulator({ machines: [spec], ...options })
+  const [machine] = simulator.machines
+  if (!machine) throw new Error('the simulator has no machine')
+  return {
+    machine,
+    send: rawClient(machine),
+    [Symbol.asyncDispose]: () => simulator[Symbol.asyncDispose](),
+  }
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import { describe, expect, test } from 'bun:test'
+import { openMachine } from '../../test/fake-bmc/raw-client.ts'
+import { personalityNames, startSimulator } from './index.ts'
+import dellR750 from './personalities/dell-r750.json'
+import digests from './personalities/digests.json'
+import hpeDl360 from './personalities/hpe-dl360.json'
+import supermicroX13 from './personalities/supermicro-x13.json'
+import { embody } from './personality.ts'
+import { isResource, text } from './wire.ts'
+
+const captures: Record<string, Record<string, unknown>> = {
+  'dell-r750': dellR750,
+  'supermicro-x13': supermicroX13,
+  'hpe-dl360': hpeDl360,
+}
+const digestsOf: Record<string, Record<string, string>> = digests
+const sha256 = (value: unknown) =>
+  new Bun.CryptoHasher('sha256').update(JSON.stringify(value)).digest('hex')
+
+/** Nobody is logged in and nothing runs, whatever was so when the capture was taken. */
+const LIVE = ['/redfish/v1/SessionService/Sessions', '/redfish/v1/TaskService/Tasks']
+
+describe.each(personalityNames)('%s', (personality) => {
+  const captured = captures[personality] ?? {}
+
+  test('holds what was captured, unchanged', () => {
+    const found = Object.entries(captured).map(([path, resource]) => [path, sha256(resource)])
+    expect(Object.fromEntries(found)).toEqual(digestsOf[personality])
+  })
+
+  test('serves every untouched resource byte for byte as captured', async () => {
+    await using open = await openMachine({ personality })
+    for (const [path, resource] of Object.entries(captured)) {
+      if (LIVE.includes(path)) continue
+      const { status, body } = await open.send('GET', `${path}/`)
+      expect([path, status]).toEqual([path, 200])
+      expect([path, sha256(body)]).toEqual([path, sha256(resource)])
+    }
+  })
+
+  test('gives a unit with another serial its own serial and UUID wherever they stand', async () => {
+    const own = embody(personality, undefined)
+    await using open = await openMachine({ personality, serial: 'UNIT-7' })
+    const { body } = await open.send('GET', `${own.systemUri}/`)
+    expect(body[own.manners.serialAt]).toBe('UNIT-7')
+    expect(body.UUID).not.toBe(own.uuid)
+    const all = JSON.stringify([...embody(personality, 'UNIT-7').resources])
+    expect(all).not.toContain(`"${own.serial}"`)
+    expect(all).not.toContain(own.uuid)
+  })
+
+  test('has drives that take images, and a system that can be reset', () => {
+    const { resources, systemUri } = embody(personality, undefined)
+    const kinds = [...resources.values()].map((each) => text(each, '@odata.type').split('.')[0])
+    expect(kinds.filter((kind) => kind === '#VirtualMedia').length).toBeGreaterThanOrEqual(2)
+    const actions = resources.get(systemUri)?.['Actions']
+    expect(isResource(actions) && '#ComputerSystem.Reset' in actions).toBe(true)
+  })
+})
+
+test('machines of one personality get serials and UUIDs of their own', async () => {
+  const machines = Array.from({ length: 3 }, () => ({ personality: 'dell-r750' }))
+  await using simulator = await startSimulator({ machines })
+  const serials = simulator.machines.map(({ serial }) => serial)
+  expect(serials).toEqual(['F54P1G3', 'F54P1G3-2', 'F54P1G3-3'])
+  expect(new Set(simulator.machines.map(({ password }) => password)).size).toBe(3)
+})
+
+test('an unknown personality is refused with the names there are', async () => {
+  const start = startSimulator({ machines: [{ personality: 'vax' }] })
+  await expect(start).rejects.toThrow(/vax.*dell-r750, supermicro-x13, hpe-dl360/)
+})

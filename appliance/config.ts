@@ -68,18 +68,15 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
 }
 
 /** Schemas of core's tables and of the plugins', in the order in which they are shown. */
-export function configTables(plugins: ConfigSources['plugins']): ConfigTables {
+function configTables(plugins: ConfigSources['plugins']): ConfigTables {
   const tables = new Map(Object.entries<v.GenericSchema>(CoreConfig.entries))
   for (const { name, config } of plugins) tables.set(name, config)
   return tables
 }
 
-/** The data folder: `--data`, `$SLIPWAY_DATA`, what systemd made for us, or beside the caller. Absolute. */
-export function dataFolder(flag: string | undefined, env: Env): string {
-  // StateDirectory= with several entries gives a list with colons; the first is ours.
-  const state = env['STATE_DIRECTORY']?.split(':')[0]
-  return resolve(flag ?? env['SLIPWAY_DATA'] ?? (state || 'slipway-data'))
-}
+/** Every key there is, in the order in which they are shown. */
+export const settingsOfPlugins = (plugins: ConfigSources['plugins']): readonly Setting[] =>
+  settingsOf(configTables(plugins))
 
 interface ConfigFile {
   readonly source: string | undefined

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+import type { Client } from './client.ts'
 import type { Output } from './output.ts'
 
 /** An option of a command. Without `value` it is a switch. */
@@ -38,6 +39,8 @@ export interface Call {
   readonly flags: Flags
   readonly env: Readonly<Record<string, string | undefined>>
   readonly out: Output
+  /** The appliance that this call is meant for; nothing is sent yet. */
+  client(): Promise<Client>
 }
 
 export interface CliCommand {

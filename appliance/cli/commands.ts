@@ -1,9 +1,39 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+import { caExport } from './ca.ts'
 import type { CliCommand } from './command.ts'
+import { completionCommand } from './completion-command.ts'
+import { configCheck, configPrint } from './config-commands.ts'
 import { helpCommand } from './help-command.ts'
+import { jobCancel, jobRetry, jobWatch } from './job-actions.ts'
+import { jobCreate } from './job-create.ts'
+import { jobList } from './job-list.ts'
+import { jobLog } from './job-log.ts'
+import { jobShow } from './job-show.ts'
+import { machineAliasAdd, machineAliasRemove } from './machine-alias.ts'
+import { machineList, machineProbe, machineShow } from './machine-read.ts'
+import { machineAdd, machineImport, machineRemove, machineSet } from './machine-write.ts'
+import { maintenanceImport, maintenanceRemove, maintenanceShow } from './maintenance.ts'
+import { profileAdd, profileList, profileRemove, profileUse } from './profile.ts'
+import { recipeSchema, recipeValidate } from './recipe.ts'
+import { serveCommand } from './serve-command.ts'
+import { userAdd, userList, userPassword, userRemove } from './user.ts'
 import { versionCommand } from './version-command.ts'
 
-/** All commands of the executable but those of plugins, in the order of the help. */
+/** All commands of the executable but those of plugins, in the order of the help. `all` is the whole table. */
 export function coreCommands(all: () => readonly CliCommand[]): readonly CliCommand[] {
-  return [versionCommand, helpCommand(all)]
+  return [
+    serveCommand,
+    ...[jobCreate, jobWatch, jobList, jobShow, jobLog, jobCancel, jobRetry],
+    ...[machineAdd, machineSet, machineList, machineShow, machineProbe, machineImport],
+    ...[machineRemove, machineAliasAdd, machineAliasRemove],
+    ...[recipeValidate, recipeSchema],
+    ...[maintenanceImport, maintenanceShow, maintenanceRemove],
+    ...[userAdd, userList, userPassword, userRemove],
+    caExport,
+    ...[profileAdd, profileList, profileUse, profileRemove],
+    ...[configCheck, configPrint],
+    completionCommand(all),
+    versionCommand,
+    helpCommand(all),
+  ]
 }

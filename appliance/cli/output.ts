@@ -9,15 +9,15 @@ export interface Output {
   readonly json: boolean
   /** A terminal that can be drawn upon. */
   readonly live: boolean
-  /** Escape sequences for colour are welcome. */
-  readonly color: boolean
+  /** The text in the colour of a result or level; as it is where colour is not welcome. */
+  paint(kind: string, text: string): string
   /** Columns of the terminal now; undefined when lines may be as long as they like. */
   columns(): number | undefined
   /** One line for a person; nothing under `--json`. */
   print(line?: string): void
   /** One line on standard error. */
   note(line: string): void
-  /** Bytes or text as they are. */
+  /** Text as it is, control sequences included. */
   raw(text: string): void
   /** A document of the API; only under `--json`. */
   document(value: unknown): void
@@ -26,19 +26,36 @@ export interface Output {
   problem(document: ProblemDocument): void
 }
 
+/** SGR numbers: green, red, yellow. */
+const COLORS: Readonly<Record<string, string>> = {
+  succeeded: '32',
+  failed: '31',
+  error: '31',
+  canceled: '33',
+  warn: '33',
+}
+
+/** Names and messages come from controllers and machines: none of them may steer the terminal. */
+export function printable(line: string): string {
+  return line
+    .replaceAll(/\r?\n|\t/g, ' ')
+    .replaceAll(/\p{Cc}\[\d*m|\p{Cc}/gu, (found) => (found.startsWith('\x1b[') ? found : '?'))
+}
+
 /** Output on the process's own streams. */
 export function standardOutput(json: boolean, env: Env): Output {
   const dumb = env['TERM'] === 'dumb'
   const live = process.stdout.isTTY === true && !dumb && !json
-  const print = (line = '') => void (json || process.stdout.write(`${line}\n`))
-  const note = (line: string) => void process.stderr.write(`${line}\n`)
+  // https://no-color.org: any value but the empty one.
+  const color = live && !env['NO_COLOR']
+  const print = (line = '') => void (json || process.stdout.write(`${printable(line)}\n`))
+  const note = (line: string) => void process.stderr.write(`${printable(line)}\n`)
   const raw = (text: string) => void process.stdout.write(text)
   const document = (value: unknown) => void (json && raw(`${JSON.stringify(value, null, 2)}\n`))
   return {
     json,
     live,
-    // https://no-color.org: any value but the empty one.
-    color: live && !env['NO_COLOR'],
+    paint: (kind, text) => (color && COLORS[kind] ? `\x1b[${COLORS[kind]}m${text}\x1b[0m` : text),
     columns: () => (process.stdout.isTTY ? process.stdout.columns || 80 : undefined),
     print,
     note,
@@ -51,6 +68,7 @@ export function standardOutput(json: boolean, env: Env): Output {
     problem(problem) {
       note(`slipway: ${problem.message}`)
       for (const { field, message } of problem.details ?? []) {
+        if (message === problem.message) continue
         note(`  ${field && !message.includes(field) ? `${field}: ` : ''}${message}`)
       }
       if (problem.request_id) note(`  request ${problem.request_id}`)

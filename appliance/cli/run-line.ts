@@ -24,7 +24,7 @@ export async function runLine(argv: readonly string[], env: Env): Promise<number
 }
 
 async function dispatch(argv: readonly string[], env: Env, out: Output): Promise<number> {
-  const commands: readonly CliCommand[] = coreCommands(() => commands)
+  const commands = await commandsFor(argv)
   const parsed = parseLine(argv, commands)
   if (parsed.kind === 'group') {
     const lines = groupHelp(parsed.words, commands)
@@ -36,5 +36,19 @@ async function dispatch(argv: readonly string[], env: Env, out: Output): Promise
     for (const line of commandHelp(command)) out.print(line)
     return EXIT.ok
   }
-  return command.run({ args, flags, env, out })
+  const client = async () => (await import('./client.ts')).openClient(flags, env)
+  return command.run({ args, flags, env, out, client })
+}
+
+/** Plugins are large: they are only loaded when the line cannot be told without their commands. */
+async function commandsFor(argv: readonly string[]): Promise<readonly CliCommand[]> {
+  const commands: CliCommand[] = []
+  commands.push(...coreCommands(() => commands))
+  const toldByCore = commands.some(({ words: [word = ''] }) => argv.includes(word))
+  const needsAll = argv.some((word) => word === 'help' || word === 'completion')
+  if (!toldByCore || needsAll) {
+    const { pluginCommands } = await import('./plugin-commands.ts')
+    commands.push(...pluginCommands())
+  }
+  return commands
 }

@@ -89,7 +89,7 @@ export const full: JsonObject = {
   metadata: { ticket: 42, tags: ['a', null, { deep: [true] }] },
 }
 
-/** Values that a place may hold, and values that it may not. `*` in a path: the first entry of a list. */
+/** Values that a place of `full` may hold, and values that it may not. */
 export const places: readonly { path: Path; good: readonly Json[]; bad: readonly Json[] }[] = [
   { path: ['schema_version'], good: ['1', '1.0', '1.17'], bad: ['', '2', '1.', '01', '1.x', 'v1'] },
   {

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import * as v from 'valibot'
+import type { MediaImage } from '../../core/media.ts'
+
+const Count = v.pipe(v.number(), v.integer(), v.minValue(0))
+export const Sha256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, '64 hexadecimal digits'))
+
+/** What stands in `current.json`: the maintenance ISO as it was found at import. */
+export const MaintenanceRecord = v.strictObject({
+  sha256: Sha256,
+  sizeBytes: Count,
+  volumeId: v.string(),
+  /** Who can start it: `bios`, `efi`, `other`. */
+  boot: v.array(v.string()),
+  /** Unix ms. */
+  importedAt: Count,
+  /** Where it came from, for people. */
+  source: v.string(),
+  regions: v.array(v.strictObject({ name: v.string(), start: Count, length: Count })),
+})
+export type MaintenanceRecord = v.InferOutput<typeof MaintenanceRecord>
+
+/** GET and PUT /api/v1/maintenance. */
+export interface MaintenanceView {
+  readonly sha256: string
+  readonly size_bytes: number
+  readonly volume_id: string
+  readonly boot: readonly string[]
+  readonly imported_at: string
+  readonly source: string
+}
+
+export const maintenanceView = (record: MaintenanceRecord): MaintenanceView => ({
+  sha256: record.sha256,
+  size_bytes: record.sizeBytes,
+  volume_id: record.volumeId,
+  boot: record.boot,
+  imported_at: new Date(record.importedAt).toISOString(),
+  source: record.source,
+})
+
+/** The file as an image that BMCs read. */
+export const maintenanceImage = (record: MaintenanceRecord, file: string): MediaImage => ({
+  sizeBytes: record.sizeBytes,
+  etag: `"${record.sha256}"`,
+  modifiedAt: record.importedAt,
+  segments: [{ file, start: 0, length: record.sizeBytes }],
+  regions: record.regions,
+})

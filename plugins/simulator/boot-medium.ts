@@ -8,8 +8,8 @@ import {
   VIRTUAL_SECTOR,
 } from '../iso/index.ts'
 
-/** Files that a boot loader loads, by their names. */
-const LOADED = /\/(vmlinu[xz][^/]*|bzimage|linux|kernel|initrd[^/]*|initramfs[^/]*)$/i
+/** Files that a boot loader loads, by their names, in its order. */
+const LOADED = [/\/(vmlinu[xz][^/]*|bzimage|linux|kernel)$/i, /\/(initrd|initramfs)[^/]*$/i]
 
 export interface BootOptions {
   readonly mode: string
@@ -36,7 +36,8 @@ export async function startMedium(
   const named = files.find(({ extents }) => extents[0]?.start === start)
   const length = named?.sizeBytes ?? Math.max(entry.sectors, 1) * VIRTUAL_SECTOR
   await readThrough(source, start, length, options.pieceBytes)
-  for (const file of files.filter(({ path }) => LOADED.test(path))) {
+  const loaded = LOADED.flatMap((names) => files.filter(({ path }) => names.test(path)))
+  for (const file of loaded) {
     await readFile(source, file, options.pieceBytes)
   }
   if (options.whole) await readThrough(source, 0, source.sizeBytes, options.pieceBytes)

@@ -37,6 +37,8 @@ const KINDS: Readonly<Record<string, string>> = {
   boolean: 'true or false',
   Object: 'an object',
   Array: 'a list',
+  /** What `objectOnly` says of itself inside a union. */
+  unknown: 'an object',
 }
 
 /** Sentence for an issue whose rule brings none. Valibot's own would quote the value: a secret, perhaps. */

@@ -30,6 +30,7 @@ test.each([
   ['ubuntu@md5:d41d8cd98f00b204e9800998ecf8427e', 'digest'],
   ['.example/ubuntu', 'host'],
   ['host:port/ubuntu', 'host'],
+  ['host:65536/ubuntu', 'host'],
   ['a:1:2/ubuntu', 'host'],
 ])('%s is wrong in its %s', (ociUrl, part) => {
   expect(parseOciReference(ociUrl)).toMatchObject({ wrong: expect.stringContaining(part) })

@@ -26,6 +26,8 @@ const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/
 const DIGEST = /^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/
 const HOST = /^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?$/
 
+const isHost = (host: string) => HOST.test(host) && Number(host.split(':')[1] ?? 443) <= 65_535
+
 /** Splits an `oci_url`; the sentence says which part is wrong. */
 export function parseOciReference(ociUrl: string): OciReference | { readonly wrong: string } {
   const [named = '', digest, more] = ociUrl.split('@')
@@ -35,7 +37,7 @@ export function parseOciReference(ociUrl: string): OciReference | { readonly wro
   const rest = host === undefined ? named : named.slice(slash + 1)
   const [repository = '', tag, extra] = rest.split(':')
   if (more !== undefined || extra !== undefined) return { wrong: 'has one @ or : too many' }
-  if (host !== undefined && !HOST.test(host)) return { wrong: 'names a host that is none' }
+  if (host !== undefined && !isHost(host)) return { wrong: 'names a host that is none' }
   if (!REPOSITORY.test(repository) || repository.length > 255) {
     return {
       wrong: 'names a repository that no registry takes: lower-case letters, digits, . _ - /',

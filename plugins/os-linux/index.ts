@@ -35,7 +35,9 @@ export const osLinux = definePlugin({
 
 /** The host of an `oci_url`, with the port of our API listener: https has 443 when it names none. */
 function isOurRegistry(host: string, addresses: Addresses): boolean {
-  const { hostname, port } = new URL(`https://${host}`)
+  const url = URL.parse(`https://${host}`)
+  if (!url) return false
+  const { hostname, port } = url
   const local = addresses.localUrl()
   const localPort = local === undefined ? undefined : Number(new URL(local).port)
   const asked = port === '' ? 443 : Number(port)

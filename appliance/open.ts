@@ -146,8 +146,9 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
     mutual: [health, calls],
   }
 
-  const scope = opening.use(new AsyncDisposableStack())
+  // Closed in reverse: the runs, then what plugins opened, then what they saw last, then the database.
   opening.defer(() => evidence.settled())
+  const scope = opening.use(new AsyncDisposableStack())
   opening.defer(() => runner.stop())
   const closing = opening.move()
   return {

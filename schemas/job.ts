@@ -7,7 +7,11 @@ export const JOB_RESULTS = ['succeeded', 'failed', 'canceled'] as const
 export type JobResult = (typeof JOB_RESULTS)[number]
 
 /** What all targets share, loose; submit() normalises it and parses it by the workflow's own strict schema. */
-const RecipeInput = v.record(v.string(), v.unknown())
+const RecipeInput = v.pipe(
+  v.unknown(),
+  v.check((recipe) => !Array.isArray(recipe), 'must be an object, not a list'),
+  v.record(v.string(), v.unknown()),
+)
 
 /** POST /api/v1/jobs */
 export const JobRequest = v.strictObject({

@@ -121,7 +121,7 @@ export async function startAppliance(options: HarnessOptions = {}): Promise<Runn
       method,
       headers: {
         Authorization: `Bearer ${adminToken}`,
-        ...Object.fromEntries(new Headers(headers)),
+        ...headers,
       },
       ...(body === undefined
         ? {}

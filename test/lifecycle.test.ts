@@ -1,36 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { expect, test } from 'bun:test'
 import { HOUR, MINUTE } from '../core/units.ts'
-import type { MachineSpec } from '../plugins/simulator/index.ts'
-import {
-  type Answer,
-  addSimulated,
-  importMaintenance,
-  linuxRecipe,
-  type RunningAppliance,
-  startAppliance,
-} from './harness.ts'
-
-const complete = (job: Answer['body']) => job.status === 'complete'
-const claimed = (job: Answer['body']) => job.claimed_at !== undefined
-
-/** An appliance with one simulated Dell, ready for a job. */
-async function ready(spec: Partial<MachineSpec> = {}, set: readonly string[] = []) {
-  await using scope = new AsyncDisposableStack()
-  const running = scope.use(await startAppliance({ set }))
-  await importMaintenance(running)
-  const simulator = scope.use(await addSimulated(running, { personality: 'dell-r750', ...spec }))
-  const [machine] = simulator.machines
-  const open = scope.move()
-  return { running, machine, [Symbol.asyncDispose]: () => open.disposeAsync() }
-}
-
-async function post(running: RunningAppliance, serial: string, more: object = {}): Promise<string> {
-  const request = { server_serial: serial, recipe: linuxRecipe, ...more }
-  const { status, body } = await running.send('POST', '/api/v1/jobs', request)
-  expect({ status, body }).toMatchObject({ status: 202 })
-  return body.job_id
-}
+import { type Answer, importMaintenance, linuxRecipe, startAppliance } from './harness.ts'
+import { claimed, complete, post, ready } from './stage.ts'
 
 const messages = (job: Answer['body']) =>
   job.events.map((event: { message: string }) => event.message)

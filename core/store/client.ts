@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type Client, createClient } from '@libsql/client'
 import { drizzle, type LibSQLDatabase } from 'drizzle-orm/libsql'
 import { migrate } from 'drizzle-orm/libsql/migrator'
+import { type RetryPlan, retry } from '../retry.ts'
 
 export type Reader = LibSQLDatabase
 export type Tx = Parameters<Parameters<LibSQLDatabase['transaction']>[0]>[0]
@@ -28,6 +29,31 @@ export interface DbOptions {
   readonly authToken?: string
 }
 
+/** Another process (a backup, a person with a SQLite shell) may hold the lock for a moment. */
+const BUSY: RetryPlan = {
+  attempts: 9,
+  pauseMs: 20,
+  again: (error) => error instanceof Busy,
+}
+
+/** The transaction did not begin: nothing of the work has run. */
+class Busy extends Error {}
+
+async function begun<T>(db: Reader, work: (tx: Tx) => Promise<T>): Promise<T> {
+  let ran = false
+  return retry(BUSY, () =>
+    db
+      .transaction((tx) => {
+        ran = true
+        return work(tx)
+      })
+      .catch((cause: unknown) => {
+        const busy = !ran && /SQLITE_BUSY/.test(String(cause))
+        throw busy ? new Busy('the database is locked by another process', { cause }) : cause
+      }),
+  )
+}
+
 /** Opens the database. The caller disposes it. Throws when it is not a database or can not be reached. */
 export async function openDb(options: DbOptions): Promise<Db> {
   const client = createClient({
@@ -45,7 +71,7 @@ export async function openDb(options: DbOptions): Promise<Db> {
   return {
     read,
     client,
-    write: (work) => queue(() => read.transaction(work)),
+    write: (work) => queue(() => begun(read, work)),
     migrate: (folder, table) =>
       queue(async () => {
         if (!existsSync(join(folder, 'meta/_journal.json'))) {

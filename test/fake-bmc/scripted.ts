@@ -79,7 +79,7 @@ export async function scriptBmc(
   const server = tls
     ? https.createServer({ minVersion: 'TLSv1', ...tls }, listener)
     : http.createServer(listener)
-  server.on(tls ? 'secureConnection' : 'connection', () => {
+  server.on('connection', () => {
     connections++
   })
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import * as v from 'valibot'
 import { definePlugin } from '../../core/plugin.ts'
+import { simulatorCommand } from './command.ts'
 
 export { DROPPED, type Interception, type Outcome, type RequestRecord } from './exchanges.ts'
 export type { Boot } from './firmware.ts'
@@ -23,5 +24,6 @@ export const simulator = definePlugin({
   name: 'simulator',
   after: ['iso'],
   config: v.strictObject({}),
+  commands: [simulatorCommand],
   setup() {},
 })

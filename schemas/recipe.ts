@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import * as v from 'valibot'
 import { RecipeEnv } from './recipe-env.ts'
-import { objectOnly, text, word } from './rules.ts'
+import { HttpUrl } from './recipe-payload.ts'
+import { objectOnly, text, whole, word } from './rules.ts'
 
 /** systemd target that the maintenance OS starts. */
 export const TaskTarget = v.pipe(
@@ -17,6 +18,12 @@ export interface Recipe {
   readonly task_target: TaskTarget
   readonly [field: string]: unknown
 }
+
+/** Where a firmware file is fetched from. */
+export const FirmwareUrl = v.pipe(HttpUrl, v.description('The firmware file'))
+
+/** Which image of a WIM file; the first is 1. */
+export const WimIndex = v.pipe(whole(1, 65_535), v.description('Image number in the WIM file'))
 
 /** What every task target takes; a workflow spreads this into its own strict object. */
 export const sharedFields = <const T extends TaskTarget>(target: T) => ({

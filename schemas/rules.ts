@@ -44,12 +44,19 @@ export const whole = (least: number, most: number) =>
     v.maxValue(most, `must be at most ${most}`),
   )
 
-const isObject = (value: unknown) =>
+const isObject = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** An object and nothing else: valibot by itself takes a list for an empty one. */
 export const objectOnly = <T extends v.GenericSchema<unknown, unknown>>(schema: T) =>
   v.pipe(v.unknown(), v.check(isObject, 'must be an object'), schema)
+
+/** Counted before the members are looked at: a million bad ones would be a million issues. */
+const atMost = (most: number) =>
+  v.check((value: unknown) => {
+    if (Array.isArray(value)) return value.length <= most
+    return !isObject(value) || Object.keys(value).length <= most
+  }, `must have at most ${most} entries`)
 
 /** Names to values. */
 export const dictionary = <T extends v.GenericSchema<unknown, unknown>>(
@@ -57,7 +64,14 @@ export const dictionary = <T extends v.GenericSchema<unknown, unknown>>(
   value: T,
   most: number,
 ) =>
-  objectOnly(v.pipe(v.record(name, value), v.maxEntries(most, `must have at most ${most} entries`)))
+  v.pipe(
+    v.unknown(),
+    v.check(isObject, 'must be an object'),
+    atMost(most),
+    v.record(name, value),
+    // Said again for the published schema.
+    v.maxEntries(most),
+  )
 
 /** An ordered list. */
 export const list = <T extends v.GenericSchema<unknown, unknown>>(
@@ -66,7 +80,9 @@ export const list = <T extends v.GenericSchema<unknown, unknown>>(
   most: number,
 ) =>
   v.pipe(
+    v.unknown(),
+    atMost(most),
     v.array(item),
     v.minLength(least, least === 1 ? 'must not be empty' : `must have at least ${least} entries`),
-    v.maxLength(most, `must have at most ${most} entries`),
+    v.maxLength(most),
   )

@@ -57,13 +57,17 @@ const pathOf = (issue: v.BaseIssue<unknown>): (string | number)[] =>
 /** Valibot stops at the first unknown name of an object; this finds all. */
 function unknownNames(part: JsonObject, at: Path, object: unknown): RecipeProblem[] {
   const known = knownNames(part, at)
-  return Object.keys(object ?? {})
-    .filter((name) => !known.includes(name))
-    .map((name) => ({
-      path: [...at, name],
-      code: 'unknown_field',
-      message: `is not a field of a recipe${didYouMean(shown(name), known)}`,
-    }))
+  return (
+    Object.keys(object ?? {})
+      .filter((name) => !known.includes(name))
+      // One more than is shown, so that the sentence says that there are others.
+      .slice(0, MOST_DETAILS + 1)
+      .map((name) => ({
+        path: [...at, name],
+        code: 'unknown_field',
+        message: `is not a field of a recipe${didYouMean(shown(name), known)}`,
+      }))
+  )
 }
 
 function problemsOf(issue: v.BaseIssue<unknown>, part: JsonObject, at: Path): RecipeProblem[] {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import * as v from 'valibot'
 import { createLinuxWorkflow } from '../../plugins/os-linux/index.ts'
-import { sharedFields } from '../../schemas/recipe.ts'
+import { FirmwareUrl, sharedFields, WimIndex } from '../../schemas/recipe.ts'
 import { Fault } from '../faults.ts'
 import { createHooks } from '../hooks.ts'
 import { createRecipes } from './recipes.ts'
@@ -17,7 +17,8 @@ const firmware: Workflow = {
   target: 'supermicro-update.target',
   recipe: v.strictObject({
     ...sharedFields('supermicro-update.target'),
-    firmware_url: v.pipe(v.string(), v.startsWith('https://')),
+    firmware_url: FirmwareUrl,
+    wim_index: v.optional(WimIndex, 1),
   }),
   check: () => undefined,
   files: () => new Map(),
@@ -227,6 +228,33 @@ describe('problems', () => {
       'task_target: is missing: one of install-linux.target, supermicro-update.target',
     ])
   })
+})
+
+test.each([
+  [
+    { firmware_url: 'ftp://h/x' },
+    'firmware_url: must begin with http:// or https://, without user and password',
+  ],
+  [{ firmware_url: 'https://h/x', wim_index: 0 }, 'wim_index: must be at least 1'],
+  [{ firmware_url: 'https://h/x', wim_index: 1.5 }, 'wim_index: must be a whole number'],
+])('fields of another target are checked by its own part', (fields, expected) => {
+  expect(detailsOf({ task_target: 'supermicro-update.target', ...fields })).toEqual([expected])
+  const fine = { task_target: 'supermicro-update.target', firmware_url: 'https://h/x' }
+  expect(recipes.parse(fine).recipe).toEqual({ ...fine, schema_version: '1', wim_index: 1 })
+})
+
+test('a hostile document of ten million bytes is refused at once', () => {
+  const begun = performance.now()
+  const items = Array.from({ length: 1_000_000 }, () => ({}))
+  const names = Object.fromEntries(
+    items.slice(0, 200_000).map((_, index) => [`user_data${index}`, 1]),
+  )
+  expect(detailsOf({ ...good, partition_layout: items })).toEqual([
+    'partition_layout: must have at most 128 entries',
+  ])
+  expect(detailsOf({ ...good, env: names })).toEqual(['env: must have at most 200 entries'])
+  expect(detailsOf({ ...good, ...names })).toHaveLength(50)
+  expect(performance.now() - begun).toBeLessThan(5_000)
 })
 
 test('nothing secret is quoted, whatever is wrong with it', () => {

@@ -75,7 +75,7 @@ export function createOutboundGuard(parts: OutboundGuardParts): OutboundGuard {
       const bmcs = await bmcAddresses()
       for (const address of found) {
         const isBmc = bmcs.has(host) || bmcs.has(address)
-        const why = isBmc ? 'a BMC' : refusedBecause(address, portOf(url), parts)
+        const why = isBmc ? 'a BMC' : refusedBecause(host, address, portOf(url), parts)
         if (!why) continue
         throw outboundFaults.forbidden(
           `${shownUrl(url)} leads to ${why}, which is not fetched from; give another URL`,
@@ -87,13 +87,18 @@ export function createOutboundGuard(parts: OutboundGuardParts): OutboundGuard {
 }
 
 function refusedBecause(
+  host: string,
   address: string,
   port: number,
   { addresses, allowLoopback = false }: OutboundGuardParts,
 ): string | undefined {
   const why = forbiddenBecause(address)
   if (why && !(why === 'loopback' && allowLoopback)) return `a ${why} address`
-  const here = why === 'loopback' || addresses.own().map(canonicalAddress).includes(address)
+  const here =
+    why === 'loopback' ||
+    addresses.own().map(canonicalAddress).includes(address) ||
+    // Behind address translation the name is all that tells.
+    addresses.names?.().includes(host)
   return here && ourPorts(addresses).includes(port) ? 'this appliance itself' : undefined
 }
 

@@ -116,6 +116,9 @@ describe('addresses that nobody may reach through us', () => {
       outbound({ addresses: lan }).fetchBytes('https://192.0.2.7:8443/', limits),
     )
     expect(fault.message).toContain('this appliance itself')
+    const named = { ...nowhere, apiPort: () => 8443, names: () => ['192.0.2.8'] }
+    const behind = outbound({ addresses: named }).fetchBytes('https://192.0.2.8:8443/', limits)
+    expect((await faultOf(behind)).message).toContain('this appliance itself')
     expect(requests).toHaveLength(0)
   })
 

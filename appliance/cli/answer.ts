@@ -22,8 +22,12 @@ const Refusal = v.object({
   ),
 })
 
-/** An answer that is no 2xx, as a problem with its exit code. */
-export async function apiProblem(url: string, response: Response): Promise<CliProblem> {
+/** An answer that is no 2xx, as a problem with its exit code. `loggedIn`: we sent some login. */
+export async function apiProblem(
+  url: string,
+  response: Response,
+  loggedIn: boolean,
+): Promise<CliProblem> {
   const { status, statusText } = response
   const parsed = v.safeParse(Refusal, await response.json().catch(() => undefined))
   if (!parsed.success) {
@@ -39,7 +43,8 @@ export async function apiProblem(url: string, response: Response): Promise<CliPr
     ...(details ? { details } : {}),
     ...(request_id ? { request_id } : {}),
   }
-  return new CliProblem(exitOf(status), status === 401 ? withLoginHint(document) : document)
+  const lost = status === 401 && !loggedIn
+  return new CliProblem(exitOf(status), lost ? withLoginHint(document) : document)
 }
 
 function exitOf(status: number): number {

@@ -53,7 +53,7 @@ export async function openClient(flags: Flags, env: Env): Promise<Client> {
   const request = async (method: string, path: string, options: RequestOptions = {}) => {
     const response = await send(method, path, options)
     if (response.ok) return response
-    throw await apiProblem(target.url, response)
+    throw await apiProblem(target.url, response, (await target.authorization()) !== undefined)
   }
   return {
     url: target.url,

@@ -10,12 +10,12 @@ export function fishCompletion(commands: readonly CliCommand[]): string {
 function __slipway_at
     set -l at
     for word in (commandline -opc)[2..]
-        switch (string join ' ' $at $word)
+        switch (string join -- ' ' $at $word)
             case ${known.map(quoted).join(' ')}
                 set -a at $word
         end
     end
-    test (string join ' ' $at) = "$argv"
+    test (string join -- ' ' $at) = "$argv"
 end
 complete -c slipway -f
 ${points.flatMap(linesOf).join('\n')}

@@ -35,6 +35,7 @@ interface SchemaNode {
   readonly entries?: Readonly<Record<string, SchemaNode>>
   readonly options?: readonly unknown[]
   readonly item?: SchemaNode
+  readonly literal?: unknown
 }
 
 const WRAPPERS = new Set(['optional', 'nullable', 'nullish', 'exact_optional'])
@@ -94,6 +95,8 @@ function kindOf(schema: SchemaNode): SettingKind {
       return 'number'
     case 'boolean':
       return 'boolean'
+    case 'literal':
+      return typeof schema.literal === 'string' ? 'text' : 'other'
     case 'array':
       return schema.item && kindOf(unwrap(schema.item).inner) !== 'other' ? 'list' : 'other'
     case 'union': {
@@ -114,6 +117,8 @@ export const NOUNS: Readonly<Record<string, readonly [one: string, many: string]
   record: ['a table', 'tables'],
   strict_object: ['a table', 'tables'],
   object: ['a table', 'tables'],
+  Object: ['a table', 'tables'],
+  Array: ['a list', 'lists'],
 }
 
 function expectation(schema: SchemaNode): string {
@@ -123,6 +128,7 @@ function expectation(schema: SchemaNode): string {
     const each = options.map((option) => expectation(unwrap(option as SchemaNode).inner))
     return [...new Set(each)].join(' or ')
   }
+  if (schema.type === 'literal') return NOUNS[typeof schema.literal]?.[0] ?? 'another kind of value'
   if (schema.type !== 'array') return NOUNS[schema.type]?.[0] ?? 'another kind of value'
   const member = schema.item ? unwrap(schema.item).inner : undefined
   return `a list of ${(member && NOUNS[member.type]?.[1]) ?? 'values'}`

@@ -114,7 +114,8 @@ function complain(issue: v.BaseIssue<unknown>, setting: Setting | undefined, typ
   }
   // Messages that a schema wrote itself are better than ours, unless they repeat a secret.
   if (issue.message.startsWith('Invalid ') || repeats(issue, setting)) {
-    return `expected ${bounds(issue.expected) ?? setting?.expects ?? 'another value'}`
+    const unit = typeof issue.input === 'string' ? ' characters' : ''
+    return `expected ${bounds(issue.expected, unit) ?? setting?.expects ?? 'another value'}`
   }
   return issue.message.startsWith('must ') ? issue.message : `expected ${issue.message}`
 }
@@ -123,9 +124,11 @@ function repeats(issue: v.BaseIssue<unknown>, setting: Setting | undefined): boo
   return setting?.secret === true && issue.message.includes(String(issue.input))
 }
 
-/** valibot's `>=1` in words. */
-function bounds(expected: string | null): string | undefined {
-  return expected?.replace(/^>=/, 'at least ').replace(/^<=/, 'at most ')
+/** valibot's `>=1` in words; undefined when it says nothing of the kind. */
+function bounds(expected: string | null, unit: string): string | undefined {
+  const [, sign, limit] = /^([<>]=)(.+)$/.exec(expected ?? '') ?? []
+  if (sign === undefined) return expected ?? undefined
+  return `${sign === '>=' ? 'at least' : 'at most'} ${limit}${unit}`
 }
 
 function nounOf(expected: string | null): string {

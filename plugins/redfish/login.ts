@@ -132,8 +132,10 @@ export function createLogin(parts: LoginParts): Login {
       if (session?.headers !== sent || current !== before || session.uri === undefined) {
         return this.headers(signal)
       }
+      // Nothing may be awaited before: the next one who asks must find the new session.
+      const renewed = start(open(signal))
       await ledger.remove(origin, session.uri)
-      return (await start(open(signal))).headers
+      return (await renewed).headers
     },
     basicBecause: () => basicBecause,
     async close(signal) {

@@ -35,10 +35,14 @@ function describe(virtual: VirtualDrive, rules: ControllerRules): string {
   return `${drive.uri} [${drive.mediaTypes.join(', ')}]${because ? `, which ${because}` : ''}`
 }
 
-/** Views of the same hardware stand under system and managers: a plan never mixes them. */
+/**
+ * Views of the same hardware stand under system and managers: a plan never mixes them. Collections
+ * list their members in any order (iDRAC and GB200 the second first): the lowest id goes first.
+ */
 function viewsOf(drives: readonly Drive[]): readonly (readonly Drive[])[] {
   const parent = ({ uri }: Drive) => uri.replace(/\/[^/]+\/?$/, '')
-  return [...Map.groupBy(drives, parent).values()]
+  const byId = (a: Drive, b: Drive) => a.id.localeCompare(b.id, 'en', { numeric: true })
+  return [...Map.groupBy(drives, parent).values()].map((view) => view.toSorted(byId))
 }
 
 /** The drives that could boot, best first. */

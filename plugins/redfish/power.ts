@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import { Fault } from '../../core/faults.ts'
 import type { PowerState } from '../../core/jobs/bmc.ts'
 import { sleep } from '../../core/retry.ts'
 import { type Answer, told } from './answer.ts'
@@ -26,6 +27,9 @@ export interface Power {
   on(signal: AbortSignal): Promise<void>
   restart(signal: AbortSignal): Promise<void>
 }
+
+/** A 400 that is not about the state, and a connection that breaks each time, come back the same. */
+const MOST_TRIES = 3
 
 const STATES: readonly PowerState[] = ['On', 'Off', 'PoweringOn', 'PoweringOff']
 
@@ -73,7 +77,13 @@ export function createPower(parts: PowerParts): Power {
 
   /** May the same order be taken later? iDRAC 10 answers On with a passing 409 (ironic bug 2162995). */
   const mayPass = (answer: Answer, tries: number) =>
-    answer.status === 409 || answer.status >= 500 || (answer.status === 400 && tries < 3)
+    answer.status === 409 || answer.status >= 500 || (answer.status === 400 && tries < MOST_TRIES)
+
+  /** Whether an order without an answer was carried out, the next look at the state says. */
+  function lost(error: unknown, tries: number): undefined {
+    if (tries === MOST_TRIES || !(error instanceof Fault) || !error.kind.retry) throw error
+    note('warn', `${error.message} Looking what became of it.`)
+  }
 
   async function change(wanted: 'On' | 'Off', types: readonly string[], signal: AbortSignal) {
     const end = performance.now() + options.powerTimeoutMs
@@ -81,7 +91,11 @@ export function createPower(parts: PowerParts): Power {
     for (let tries = 1; ; tries++) {
       const system = await read(signal)
       if (powerStateOf(system) === wanted) return
-      const answer = await reset(system, types, signal)
+      const answer = await reset(system, types, signal).catch((error) => lost(error, tries))
+      if (!answer) {
+        await sleep(options.pollMs, signal)
+        continue
+      }
       if (answer.ok) {
         await awaitTask(
           client,

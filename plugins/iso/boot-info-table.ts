@@ -10,7 +10,7 @@ const TABLE_END = 64
 export const LARGEST_PATCHED = 33_554_432
 
 /** A copy of the boot image that knows where it stands: descriptor, own sector, length, checksum. */
-export function withBootInfoTable(image: Uint8Array, lba: number): Uint8Array {
+export function withBootInfoTable(image: Uint8Array, lba: number): Uint8Array<ArrayBuffer> {
   if (image.length < TABLE_END)
     throw isoFaults.invalid(
       'the BIOS image is too short for a boot info table; leave the table out',

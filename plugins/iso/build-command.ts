@@ -2,7 +2,7 @@
 import { basename, relative, resolve, sep } from 'node:path'
 import { isoFaults } from './faults.ts'
 import { folderTree } from './folder.ts'
-import { localCommand, UsageError } from './local-command.ts'
+import { localCommand, UsageError, writtenReport } from './local-command.ts'
 import type { IsoContent } from './tree.ts'
 import { writeIso } from './write-iso.ts'
 
@@ -23,11 +23,13 @@ function bootPath(folder: string, file: string, tree: Map<string, IsoContent>): 
 export const buildCommand = localCommand({
   name: 'build',
   summary: 'make an ISO image of a folder',
-  usage: 'DIR -o FILE [--volume-id X] [--bios FILE] [--efi FILE] [--json]',
+  usage: 'DIR -o FILE [--volume-id X] [--bios FILE [--boot-info-table]] [--efi FILE] [--json]',
   options: {
     output: { type: 'string', short: 'o' },
     'volume-id': { type: 'string', default: 'SLIPWAY' },
     bios: { type: 'string' },
+    // For isolinux and GRUB; it would overwrite the code of a plain boot sector.
+    'boot-info-table': { type: 'boolean', default: false },
     efi: { type: 'string' },
     json: { type: 'boolean' },
   },
@@ -43,14 +45,11 @@ export const buildCommand = localCommand({
       tree,
       boot: {
         ...(bios !== undefined && {
-          bios: { path: bootPath(folder, bios, tree), bootInfoTable: true },
+          bios: { path: bootPath(folder, bios, tree), bootInfoTable: values['boot-info-table'] },
         }),
         ...(efi !== undefined && { efi: { path: bootPath(folder, efi, tree) } }),
       },
     })
-    return {
-      value: { file: output, ...written },
-      lines: [`${output}: ${written.sizeBytes} bytes, sha256 ${written.sha256}`],
-    }
+    return writtenReport(output, written)
   },
 })

@@ -87,7 +87,7 @@ class FatWriter {
       .le16(24, 9) // sectors of a track
       .le16(26, 2) // heads
       .u8(38, 0x29) // label and type follow
-      .text(43, 11, 'EFI TEST')
+      .text(43, 11, 'NO NAME')
       .text(54, 8, 'FAT12')
       .u8(510, 0x55)
       .u8(511, 0xaa)

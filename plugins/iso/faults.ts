@@ -10,6 +10,8 @@ export const isoFaults = defineFaults('iso', {
   tooLarge: { status: 413, retry: false },
   /** A source file vanished, or changed while it was copied. */
   source: { status: 500, retry: false },
+  /** No room, no such folder, no permission where the image should stand. */
+  destination: { status: 500, retry: false },
   /** Not ISO 9660 at all. */
   notIso: { status: 400, retry: false },
   /** ISO 9660 whose structures contradict themselves. */

@@ -12,8 +12,9 @@ export {
   imageSource,
   openFileSource,
 } from './byte-source.ts'
+export type { IsoEntry } from './iso-reader.ts'
 export type { IsoBoot, IsoOptions } from './layout.ts'
-export { type IsoEntry, type IsoImage, openIso } from './open-iso.ts'
+export { type IsoImage, openIso } from './open-iso.ts'
 export { isoRegions } from './regions.ts'
 export { writeSampleBootIso } from './sample-boot-iso.ts'
 export { SECTOR } from './sector.ts'

@@ -2,6 +2,7 @@
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util'
 import { Fault, sentence } from '../../core/faults.ts'
 import type { Command } from '../../core/plugin.ts'
+import type { WrittenIso } from './write-iso.ts'
 
 /** Exit codes of the commands here. */
 const FAILED = 1
@@ -9,6 +10,18 @@ const WRONG_USAGE = 2
 
 /** The arguments make no sense; the message says how they would. */
 export class UsageError extends Error {}
+
+/** What a command says: a value for `--json`, else lines. */
+export interface CommandOutput {
+  readonly value: unknown
+  readonly lines: readonly string[]
+}
+
+/** Says which image was written. */
+export const writtenReport = (file: string, { sizeBytes, sha256 }: WrittenIso): CommandOutput => ({
+  value: { file, size_bytes: sizeBytes, sha256 },
+  lines: [`${file}: ${sizeBytes} bytes, sha256 ${sha256}`],
+})
 
 type Parsed<O extends ParseArgsOptionsConfig> = ReturnType<
   typeof parseArgs<{ options: O; allowPositionals: true; strict: true }>
@@ -20,8 +33,7 @@ interface LocalCommand<O extends ParseArgsOptionsConfig> {
   /** What stands behind `slipway iso NAME`. */
   readonly usage: string
   readonly options: O
-  /** Returns what goes to stdout: a value for `--json`, else lines. */
-  work(parsed: Parsed<O>): Promise<{ readonly value: unknown; readonly lines: readonly string[] }>
+  work(parsed: Parsed<O>): Promise<CommandOutput>
 }
 
 function parse<O extends ParseArgsOptionsConfig>(args: readonly string[], options: O): Parsed<O> {
@@ -34,7 +46,7 @@ function parse<O extends ParseArgsOptionsConfig>(args: readonly string[], option
 
 /** What went wrong, foreseen by us or by the file system. Bugs stay bugs. */
 function isExpected(error: unknown): error is Error {
-  return error instanceof Fault || (error instanceof Error && 'code' in error)
+  return error instanceof Fault || (error instanceof Error && 'syscall' in error)
 }
 
 /** A command on local files: no appliance needed. One sentence on stderr when it fails. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { openFileSource } from './byte-source.ts'
+import type { IsoEntry } from './iso-reader.ts'
 import { localCommand, UsageError } from './local-command.ts'
-import { type IsoEntry, type IsoImage, openIso } from './open-iso.ts'
+import { type IsoImage, openIso } from './open-iso.ts'
 
 const KINDS = { file: '-', directory: 'd', symlink: 'l' } as const
 

@@ -38,7 +38,9 @@ function split(name: string): { stem: string; extension: string } {
     : { stem: name.slice(0, dot), extension: name.slice(dot + 1) }
 }
 
-const dCharacters = (text: string) => text.toUpperCase().replace(/[^A-Z0-9_]/g, '_')
+/** Only ASCII has an upper case here: `ß` would become two letters. */
+const dCharacters = (text: string) =>
+  text.replace(/[a-z]/g, (letter) => letter.toUpperCase()).replace(/[^A-Z0-9_]/g, '_')
 
 /** An identifier and what orders it: name, then extension, each filled with spaces (ECMA-119 §9.3). */
 export interface Identifier {

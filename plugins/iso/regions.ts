@@ -2,7 +2,8 @@
 import type { MediaRegion } from '../../core/media.ts'
 import { type BootEntry, VIRTUAL_SECTOR } from './boot-catalog.ts'
 import type { ByteSource } from './byte-source.ts'
-import { type IsoEntry, type IsoImage, openIso } from './open-iso.ts'
+import type { IsoEntry } from './iso-reader.ts'
+import { type IsoImage, openIso } from './open-iso.ts'
 import { roundUp, SECTOR } from './sector.ts'
 import type { Extent } from './volume.ts'
 
@@ -47,7 +48,7 @@ function bootImage(
 
 /** Named regions in order of precedence: where two overlap, the first keeps the bytes. */
 function namedRegions(image: IsoImage, entries: readonly IsoEntry[]): MediaRegion[] {
-  const { boot, descriptors, pathTable, root } = image
+  const { boot, descriptors, pathTable, root, jolietRoot } = image
   const filesByStart = new Map(entries.map((entry) => [entry.extents[0]?.start ?? -1, entry]))
   const roles = entries.flatMap((entry) => {
     const name = roleOf(entry)
@@ -62,6 +63,7 @@ function namedRegions(image: IsoImage, entries: readonly IsoEntry[]): MediaRegio
     ...ofFiles,
     { name: DIRECTORIES, ...pathTable },
     { name: DIRECTORIES, ...root },
+    ...(jolietRoot ? [{ name: DIRECTORIES, ...jolietRoot }] : []),
     ...joinNeighbours(ofDirectories),
   ]
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import { localCommand, UsageError } from './local-command.ts'
+import { localCommand, UsageError, writtenReport } from './local-command.ts'
 import { writeSampleBootIso } from './sample-boot-iso.ts'
 
 export const sampleCommand = localCommand({
@@ -18,9 +18,6 @@ export const sampleCommand = localCommand({
       throw new UsageError(`${size} is no number of bytes`)
     const sizeBytes = size === undefined ? {} : { sizeBytes: Number(size) }
     const written = await writeSampleBootIso(output, sizeBytes)
-    return {
-      value: { file: output, ...written },
-      lines: [`${output}: ${written.sizeBytes} bytes, sha256 ${written.sha256}`],
-    }
+    return writtenReport(output, written)
   },
 })

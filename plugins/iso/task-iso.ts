@@ -65,7 +65,11 @@ export async function writeTaskIso(path: string, inputs: TaskInputs): Promise<Me
       `the task ISO would have ${layout.sizeBytes} bytes, and ${LARGEST_TASK_ISO} are allowed; ` +
         'shorten user_data, unattend_xml or ks.cfg of the recipe, or let the installed system fetch the rest',
     )
-  const { sizeBytes, sha256 } = await writePlanned(path, layout, 0o600)
+  const { sizeBytes, sha256 } = await writePlanned(path, layout, {
+    mode: 0o600,
+    // A fixed name: what a crash leaves holds secrets, and must be found again.
+    temporary: `${path}.part`,
+  })
   await using source = await openFileSource(path)
   return {
     sizeBytes,

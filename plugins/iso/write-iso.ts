@@ -103,12 +103,13 @@ async function copyPieces(
   { path, sizeBytes }: IsoFile,
   sink: Sink,
 ): Promise<void> {
-  const end = sink.position + sizeBytes
+  let left = sizeBytes
   for (const piece of pieces) {
-    if (sink.position + piece.length > end) break
+    left -= piece.length
+    if (left < 0) break
     await sink.write(piece)
   }
-  if (sink.position !== end)
+  if (left !== 0)
     throw isoFaults.source(
       `the pieces of ${path} do not come to ${sizeBytes} bytes; correct its size`,
     )
@@ -150,26 +151,40 @@ async function emit(layout: IsoLayout, sink: Sink): Promise<void> {
   await sink.flush()
 }
 
-/** Writes a planned image; it appears under its name only when whole. `mode` is that of the new file, default 0644. */
+export interface WriteOptions {
+  /** Of the new file, whatever the umask; default 0644. */
+  readonly mode?: number
+  /** Where the image grows, beside its destination; what a crash left there is overwritten. A name of its own by default. */
+  readonly temporary?: string
+}
+
+async function writeTemporary(temporary: string, layout: IsoLayout, mode: number): Promise<string> {
+  await rm(temporary, { force: true })
+  await using file = await open(temporary, 'wx', mode)
+  // The umask may have taken bits away.
+  await file.chmod(mode)
+  const sink = new Sink(file)
+  await emit(layout, sink)
+  await file.sync()
+  return sink.digest()
+}
+
+/** Writes a planned image; it appears under its name only when whole. */
 export async function writePlanned(
   destination: string,
   layout: IsoLayout,
-  mode = 0o644,
+  { mode = 0o644, temporary = `${destination}.${Bun.randomUUIDv7()}.part` }: WriteOptions = {},
 ): Promise<WrittenIso> {
-  const temporary = `${destination}.${Bun.randomUUIDv7()}.part`
   try {
-    let sha256: string
-    {
-      await using file = await open(temporary, 'wx', mode)
-      // The umask may have taken bits away.
-      await file.chmod(mode)
-      const sink = new Sink(file)
-      await emit(layout, sink)
-      await file.sync()
-      sha256 = sink.digest()
-    }
+    const sha256 = await writeTemporary(temporary, layout, mode)
     await rename(temporary, destination)
     return { sizeBytes: layout.sizeBytes, sha256 }
+  } catch (cause) {
+    if (!(cause instanceof Error && 'syscall' in cause)) throw cause
+    throw isoFaults.destination(
+      `${destination} can not be written (${cause.message}); make room or correct the path`,
+      { cause },
+    )
   } finally {
     await rm(temporary, { force: true })
   }
@@ -178,7 +193,7 @@ export async function writePlanned(
 /** Writes an ISO 9660 image with Rock Ridge, Joliet and, if asked, El Torito. Same options and files, same bytes. Constant memory. */
 export async function writeIso(
   destination: string,
-  options: IsoOptions & { readonly mode?: number },
+  options: IsoOptions & WriteOptions,
 ): Promise<WrittenIso> {
-  return await writePlanned(destination, await planIso(options), options.mode)
+  return await writePlanned(destination, await planIso(options), options)
 }

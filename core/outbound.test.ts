@@ -226,6 +226,13 @@ describe('limits', () => {
     resolve(new Response())
   })
 
+  test('a resolver that does not answer is given up too', async () => {
+    const { url } = serve(() => new Response())
+    const stuck = outbound({ bmcHosts: () => new Promise(() => undefined) })
+    const fault = await faultOf(stuck.fetchBytes(url, { ...limits, timeoutMs: 50 }))
+    expect(fault.code).toBe('outbound.slow')
+  })
+
   test('the caller can stop it', async () => {
     const { promise, resolve } = Promise.withResolvers<Response>()
     const { url } = serve(() => promise)

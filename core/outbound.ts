@@ -49,7 +49,8 @@ export function createOutbound(parts: OutboundParts): Outbound {
   const guard = createOutboundGuard(parts)
 
   async function get(url: URL, maxBytes: number, signal: AbortSignal): Promise<Answer> {
-    const agent = pinnedAgent(url, await guard.allow(url), parts.caPem)
+    const allowed = await within(guard.allow(url), signal)
+    const agent = pinnedAgent(url, allowed, parts.caPem)
     try {
       const { statusCode, headers, body } = await undici.request(url, {
         dispatcher: agent,
@@ -85,6 +86,13 @@ export function createOutbound(parts: OutboundParts): Outbound {
       }
     },
   }
+}
+
+/** Resolvers take no signal: this stops waiting for them. */
+function within<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  return Promise.race([work, promise])
 }
 
 function checkUrl(given: string): URL {

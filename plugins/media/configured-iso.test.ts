@@ -16,7 +16,6 @@ import { createLog } from '../../core/log.ts'
 import { MiB } from '../../core/units.ts'
 import { writeSampleBootIso } from '../iso/index.ts'
 import { takeConfiguredIso } from './configured-iso.ts'
-import { publicUrl } from './download.ts'
 import { createMaintenanceStore } from './maintenance-store.ts'
 
 let folder: string
@@ -174,6 +173,15 @@ describe('a configured URL', () => {
     expect(site.seen[0]?.headers['accept-encoding']).toBe('identity')
   })
 
+  test('is fetched again when the URL changed, be it in its query', async () => {
+    await using site = await web((_request, response) => response.end(iso))
+    for (const query of ['', '?v=2', '?v=2']) {
+      await using appliance = await boot(`http://${site.host}/m.iso${query}`)
+      await appliance.configured.done
+    }
+    expect(site.seen.map(({ url }) => url)).toEqual(['/m.iso', '/m.iso?v=2'])
+  })
+
   test('credentials go to its own origin only, and into no log and no record', async () => {
     await using mirror = await web((_request, response) => response.end(iso))
     await using site = await web((_request, response) =>
@@ -255,10 +263,4 @@ describe('a configured URL', () => {
     await appliance[Symbol.asyncDispose]()
     expect(await appliance.current()).toBeUndefined()
   })
-})
-
-test('a URL as it may be shown', () => {
-  expect(publicUrl('https://joe:secret@example.org:8443/a/b.iso?key=secret#x')).toBe(
-    'https://example.org:8443/a/b.iso',
-  )
 })

@@ -5,16 +5,23 @@ import { join, resolve } from 'node:path'
 import * as v from 'valibot'
 import { sentence } from '../../core/faults.ts'
 import type { Logger } from '../../core/log.ts'
+import { shownUrl } from '../../core/outbound-guard.ts'
 import { writePrivateFile } from '../../core/private-file.ts'
 import { retry } from '../../core/retry.ts'
+import { digest } from '../../core/seal.ts'
 import { MINUTE, MiB, SECOND } from '../../core/units.ts'
-import { download, publicUrl } from './download.ts'
+import { download } from './download.ts'
 import { mediaFaults } from './faults.ts'
 import { Sha256 } from './maintenance-record.ts'
 import type { Incoming, MaintenanceStore } from './maintenance-store.ts'
 
 /** What was last taken from the configured place; a person may have imported another ISO since. */
-const Taken = v.object({ source: v.string(), version: v.string(), sha256: Sha256 })
+const Taken = v.object({
+  /** SHA-256 of what is configured: a URL may hold credentials. */
+  sourceDigest: Sha256,
+  version: v.string(),
+  sha256: Sha256,
+})
 
 const RETRY_PAUSE_MS = 30 * SECOND
 const LONGEST_PAUSE_MS = 15 * MINUTE
@@ -60,11 +67,14 @@ async function lastTaken(path: string): Promise<v.InferOutput<typeof Taken> | un
 /** Takes the configured ISO if it is not what was taken last, and says whether it did. */
 async function take({ source, sha256, folder, store, signal }: ConfiguredParts): Promise<boolean> {
   const stampPath = join(folder, 'configured.json')
-  const shown = isUrl(source) ? publicUrl(source) : resolve(source)
+  const shown = isUrl(source) ? shownUrl(new URL(source)) : resolve(source)
+  const sourceDigest = digest(source)
   const version = await versionOf(source)
   const last = await lastTaken(stampPath)
   const same =
-    last?.source === shown && last.version === version && (sha256 === '' || last.sha256 === sha256)
+    last?.sourceDigest === sourceDigest &&
+    last.version === version &&
+    (sha256 === '' || last.sha256 === sha256)
   // A record or file that was damaged is as good as none: take it anew.
   if (same && (await store.current().catch(() => undefined))) return false
 
@@ -81,7 +91,7 @@ async function take({ source, sha256, folder, store, signal }: ConfiguredParts):
         createReadStream(source, { signal, highWaterMark: MiB }),
         Number(version.split(' ')[0]),
       )
-  const stamp: v.InferOutput<typeof Taken> = { source: shown, version, sha256: taken.sha256 }
+  const stamp: v.InferOutput<typeof Taken> = { sourceDigest, version, sha256: taken.sha256 }
   await writePrivateFile(stampPath, JSON.stringify(stamp))
   return true
 }

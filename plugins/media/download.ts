@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import undici from 'undici/index.js'
 import { sentence } from '../../core/faults.ts'
+import { shownUrl } from '../../core/outbound-guard.ts'
 import { MINUTE, SECOND } from '../../core/units.ts'
 import { mediaFaults } from './faults.ts'
 
 const MOST_REDIRECTS = 3
 const REDIRECTS = new Set([301, 302, 303, 307, 308])
-
-/** A URL as it may stand in logs and answers: without credentials, query and fragment. */
-export function publicUrl(url: string): string {
-  const { origin, pathname } = new URL(url)
-  return `${origin}${pathname}`
-}
 
 /** Credentials of the configured URL; they go to its own origin only. */
 function authorizationFor(from: URL, to: URL): Record<string, string> {
@@ -24,9 +19,7 @@ function redirectTarget(from: URL, location: unknown): URL {
   const to = URL.parse(String(location ?? ''), from.href)
   const downgraded = from.protocol === 'https:' && to?.protocol !== 'https:'
   if (to && /^https?:$/.test(to.protocol) && !downgraded) return to
-  throw mediaFaults.source(
-    `${publicUrl(from.href)} redirects to a place that is no ${from.protocol} URL`,
-  )
+  throw mediaFaults.source(`${shownUrl(from)} redirects to a place that is no ${from.protocol} URL`)
 }
 
 /**
@@ -49,7 +42,7 @@ export async function download<T>(
         .request(target, { dispatcher, signal, headers })
         .catch((cause: unknown) => {
           const why = sentence(cause)
-          throw mediaFaults.source(`${publicUrl(at.href)} can not be fetched: ${why}`, { cause })
+          throw mediaFaults.source(`${shownUrl(at)} can not be fetched: ${why}`, { cause })
         })
       if (answer.statusCode === 200) {
         return await use(answer.body, Number(answer.headers['content-length'] ?? 0))
@@ -58,7 +51,7 @@ export async function download<T>(
       if (!REDIRECTS.has(answer.statusCode) || hops === MOST_REDIRECTS) {
         const what =
           hops === MOST_REDIRECTS ? 'redirects too often' : `answers ${answer.statusCode}`
-        throw mediaFaults.source(`${publicUrl(at.href)} ${what}`)
+        throw mediaFaults.source(`${shownUrl(at)} ${what}`)
       }
       at = redirectTarget(at, answer.headers['location'])
     }

@@ -59,11 +59,9 @@ async function start(path = join(folder, 'data')) {
   })
   app.onError(onError(createLog('silent')))
   mountMaintenance(app, store)
-  const fetchWith = (request: Request, server: Bun.Server<unknown>) =>
-    app.fetch(request, { server })
   const server = Bun.serve({
     port: 0,
-    fetch: fetchWith,
+    fetch: (request) => app.fetch(request),
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
   })
   const url = `http://127.0.0.1:${server.port}/api/v1/maintenance`

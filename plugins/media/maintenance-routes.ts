@@ -26,12 +26,6 @@ function expectedSha256(c: Context): string | undefined {
   throw mediaFaults.badDigest('the digest header must hold sha-256 in base64')
 }
 
-/** Bun ends a request whose handler is silent for some seconds: the last sync of a large file may be. */
-function keepOpen(c: Context): void {
-  const server = (c.env as { server?: Bun.Server<unknown> } | undefined)?.server
-  server?.timeout(c.req.raw, 0)
-}
-
 /** The maintenance ISO over the API: upload, look, delete. */
 export function mountMaintenance(api: Hono<ApiEnv>, store: MaintenanceStore): void {
   const none = () =>
@@ -44,7 +38,6 @@ export function mountMaintenance(api: Hono<ApiEnv>, store: MaintenanceStore): vo
     return c.json(maintenanceView(record))
   })
   api.put(PATH, async (c) => {
-    keepOpen(c)
     const record = await store.import({
       body: c.req.raw.body ?? new Blob().stream(),
       source: `upload by ${c.get('principal').name}`,

@@ -44,6 +44,10 @@ test.each([
   expect(more).toEqual([])
 })
 
+test('very long user data are left to cloud-init', () => {
+  expect(adviceOf({ user_data: `#cloud-config\nx: [${'1,'.repeat(100_000)}` })).toEqual([])
+})
+
 test('a reference is not judged before it is text', () => {
   expect(adviceOf({ user_data: { path: 'x' } })).toEqual([])
 })

@@ -8,12 +8,18 @@ import { type JsonObject, knownNames } from './recipe-schema.ts'
 /** More than this is not a help any more. */
 const MOST_DETAILS = 50
 
+/** No field's name is as long; a name of megabytes shall not come back whole. */
+const LONGEST_NAME = 200
+
 /** Names come from outside: printable and short before they stand in a message. */
 const shown = (name: string) => name.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 40)
 
 /** Tells a problem as the API does: JSON pointer and dotted form. */
 export function detail({ path, code, message }: RecipeProblem): FaultDetail {
-  const pointer = path.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`)
+  const pointer = path.map((key) => {
+    const name = String(key).slice(0, LONGEST_NAME)
+    return `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
+  })
   const field = path.map((key, index) => {
     if (typeof key === 'number') return `[${key}]`
     return index === 0 ? shown(key) : `.${shown(key)}`
@@ -81,11 +87,16 @@ function problemsOf(issue: v.BaseIssue<unknown>, part: JsonObject, at: Path): Re
   if (issue.type === 'union' && inside.length > 0 && issue.message === plainMessage(issue)) {
     return inside.flatMap((sub) => problemsOf(sub, part, path))
   }
-  const code = issue.received === 'undefined' ? 'missing' : CODES[issue.kind]
-  return [{ path, code, message: issue.message }]
+  return [{ path, code: codeOf(issue), message: issue.message }]
 }
 
-const CODES = { schema: 'wrong_type', validation: 'invalid_value', transformation: 'invalid_value' }
+/** Schemas that judge the value, not its kind. */
+const VALUE_SCHEMAS = new Set(['picklist', 'literal', 'enum'])
+
+function codeOf({ kind, type, received }: v.BaseIssue<unknown>): string {
+  if (received === 'undefined') return 'missing'
+  return kind === 'schema' && !VALUE_SCHEMAS.has(type) ? 'wrong_type' : 'invalid_value'
+}
 
 /** Parses by a workflow's strict schema. All problems at once; none of them quotes a secret. */
 export function parseStrictly(

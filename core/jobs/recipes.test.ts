@@ -140,7 +140,7 @@ describe('problems', () => {
       {
         path: '/partition_layout/0/format',
         field: 'partition_layout[0].format',
-        code: 'wrong_type',
+        code: 'invalid_value',
         message: 'must be one of vfat, ext4, xfs, btrfs, ntfs, swap, raw, none, not "fat32"',
       },
       {
@@ -220,6 +220,11 @@ describe('problems', () => {
     const fault = faultOf({ ...good, partition_layout: [{ size: '100%', format: 'ext4' }] })
     expect(fault.code).toBe('recipe.invalid')
     expect(fault.details).toMatchObject([{ path: '/partition_layout', code: 'no_root' }])
+  })
+
+  test('with a name of a megabyte do not send it back', () => {
+    const fault = faultOf({ ...good, ['x'.repeat(1_000_000)]: 1 })
+    expect(JSON.stringify([fault.message, fault.details]).length).toBeLessThan(1_000)
   })
 
   test('of the whole document', () => {

@@ -2,7 +2,7 @@
 import type { Job } from '../../core/jobs/job.ts'
 import type { Jobs } from '../../core/jobs/jobs.ts'
 import type { PublishedImage } from '../../core/store/tables.ts'
-import { MINUTE } from '../../core/units.ts'
+import { SECOND } from '../../core/units.ts'
 
 /** What a token of a media URL opens. */
 export interface Opened {
@@ -18,7 +18,7 @@ export interface TokenLookup {
 }
 
 /** A booting machine asks thousands of times a minute for one job. */
-const KEPT_MS = MINUTE
+const KEPT_MS = 10 * SECOND
 const MOST_KEPT = 1_000
 
 /** Asks core, and keeps the answer for a short while or until the job changes. */

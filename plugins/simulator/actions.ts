@@ -16,7 +16,8 @@ export interface ActionParts {
   readonly drives: readonly Drive[]
   readonly tasks: Tasks
   readonly machine: {
-    reset(type: string): void
+    /** Throws a Refusal at once, or resolves when the power is as it was told to be. */
+    reset(type: string): Promise<void>
     /** The first reads of an image that is to be inserted; throws a Refusal when it is not there. */
     probeImage(image: string): Promise<void>
     changed(): void
@@ -60,8 +61,14 @@ async function reset(parts: ActionParts, asked: Asked): Promise<Answer> {
   if (typeof ResetType !== 'string' || !types.includes(ResetType)) {
     throw new Refusal('parameterValue', [RESET, 'ResetType'])
   }
-  parts.machine.reset(ResetType)
-  return success(parts.manners.resetAnswer, parts.manners)
+  const { machine, manners, tasks } = parts
+  const power = machine.reset(ResetType)
+  if (manners.resetAnswer !== 'task') return success(manners.resetAnswer, manners)
+  return tasks.start(
+    'Reset',
+    () => power,
+    () => machine.changed(),
+  )
 }
 
 async function insertMedia(parts: ActionParts, drive: Drive, asked: Asked): Promise<Answer> {

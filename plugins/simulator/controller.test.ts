@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { describe, expect, test } from 'bun:test'
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { messageId, openMachine } from '../../test/fake-bmc/raw-client.ts'
 
 const DELL = '/redfish/v1/Systems/System.Embedded.1'
@@ -118,6 +120,33 @@ describe('bodies', () => {
       ],
     })
   })
+})
+
+describe('odd callers', () => {
+  test('a path of two slashes is a path: 404', async () => {
+    await using open = await openMachine({ personality: 'dell-r750' })
+    expect((await open.send('GET', '//evil.example/redfish')).status).toBe(404)
+  })
+
+  test('one that hangs up in the middle of its body does no harm', async () => {
+    await using open = await openMachine({ personality: 'dell-r750' })
+    const { hostname, port } = new URL(open.machine.bmcUrl)
+    const socket = connect(Number(port), hostname)
+    socket.write(`POST ${RESET} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"Reset`)
+    await once(socket, 'connect')
+    socket.destroy()
+    await once(socket, 'close')
+    expect((await open.send('GET', DELL)).status).toBe(200)
+  })
+
+  test.each(['Basic !!!', 'Basic', 'Bearer x', `Basic ${btoa('no-colon')}`])(
+    'the login %p is 401',
+    async (authorization) => {
+      await using open = await openMachine({ personality: 'dell-r750' })
+      const { status } = await open.send('GET', DELL, { login: false, headers: { authorization } })
+      expect(status).toBe(401)
+    },
+  )
 })
 
 test('requests are kept with what came of them, passwords left out', async () => {

@@ -57,7 +57,7 @@ export class Controller {
     if (path === this.#parts.systemUri) return ['GET', 'HEAD', 'PATCH']
     if (this.#tree.session(path)) return ['GET', 'HEAD', 'DELETE']
     if (actionAt(this.#parts, path)) return ['POST']
-    return this.#tree.has(path) || this.#monitor(path) ? ['GET', 'HEAD'] : undefined
+    return this.#tree.has(path) || this.#parts.tasks.monitor(path) ? ['GET', 'HEAD'] : undefined
   }
 
   #serve(path: string, asked: Asked): Answer | Promise<Answer> {
@@ -73,7 +73,7 @@ export class Controller {
       const query = asked.query.size > 0 ? `?${asked.query}` : ''
       return { status: 308, headers: { Location: `${path}/${query}` } }
     }
-    const monitored = this.#monitor(path)
+    const monitored = this.#parts.tasks.monitor(path)
     if (monitored) return monitored
     const resource = this.#tree.read(path)
     if (!resource) throw new Refusal('missing', [path])
@@ -109,11 +109,6 @@ export class Controller {
     this.#parts.sessions.drop(path.slice(SESSIONS.length + 1))
     this.#parts.machine.changed()
     return { status: 204 }
-  }
-
-  #monitor(path: string): Answer | undefined {
-    const { tasks, manners } = this.#parts
-    return tasks.monitor(path, (refusal) => answerOf(refusal, manners))
   }
 
   /** `$expand` puts members in place of their links; other `$` parameters are not supported. */

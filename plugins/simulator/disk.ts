@@ -12,7 +12,6 @@ export interface DiskState {
 
 /** The one disk of a simulated machine. It keeps what was done to it, not the bytes. */
 export class Disk {
-  readonly path = '/dev/sda'
   readonly serial: string
   readonly wwn: string
   #state: DiskState = { writtenBy: undefined, units: [], bootable: true }

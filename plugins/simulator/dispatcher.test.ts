@@ -14,8 +14,8 @@ const onClaim =
   ({ path }, count) =>
     path.includes('/claim/') ? answer(count) : undefined
 
-/** The firmware takes no time, whatever the pace. */
-const quick = { powerOnMs: 0, powerOffMs: 0, postMs: 0 }
+/** Controller and firmware take no time, whatever the pace. */
+const quick = { powerOnMs: 0, powerOffMs: 0, postMs: 0, insertMs: 0 }
 
 test('a claim that is answered 503 is sent again as the same claim', async () => {
   const rule = onClaim((count) => (count < 2 ? status(503, { 'retry-after': '5' }) : undefined))

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+import { keep } from './record.ts'
 import { type Answer, type Asked, isResource, type Resource } from './wire.ts'
 
 /** What a controller's network does with a request instead of an answer: the connection breaks. */
@@ -44,7 +45,7 @@ export class Exchanges {
     const status = outcome === DROPPED ? undefined : outcome.status
     const { method, path, headers } = asked
     const ifMatch = headers['if-match']
-    this.requests.push({ at, method, path, body: bodyOf(asked.text), ifMatch, status })
+    keep(this.requests, { at, method, path, body: bodyOf(asked.text), ifMatch, status })
     return outcome
   }
 }

@@ -4,10 +4,13 @@ import type { Disk } from './disk.ts'
 import { part, type Resource } from './wire.ts'
 
 /** What the maintenance OS finds in the machine: CPU and memory as captured, one disk, one NIC. */
-export function inventoryOf(system: Resource, disk: Disk): Readonly<Record<string, unknown>> {
+export function inventoryOf(
+  system: Resource,
+  { serial, wwn }: Disk,
+  path: string,
+): Readonly<Record<string, unknown>> {
   const processors = part(system, 'ProcessorSummary')
   const memory = Number(part(system, 'MemorySummary')['TotalSystemMemoryGiB'] ?? 0)
-  const { path, serial, wwn } = disk
   const octets = (wwn.slice(-6).match(/../g) ?? []).join(':')
   return {
     cpu: { model: processors['Model'] ?? '', sockets: processors['Count'] ?? 0 },

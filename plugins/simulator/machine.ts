@@ -5,7 +5,6 @@ import { Controller } from './controller.ts'
 import { Disk, type DiskState } from './disk.ts'
 import { type Drive, drivesOf } from './drive.ts'
 import { Exchanges } from './exchanges.ts'
-import { simulatorFaults } from './faults.ts'
 import { type Boot, Firmware, type StartedMedium } from './firmware.ts'
 import { type ImageRead, ImageReader } from './image-reader.ts'
 import { inventoryOf } from './inventory.ts'
@@ -15,11 +14,13 @@ import { capturedOverride, type Override } from './override.ts'
 import type { Pace } from './pace.ts'
 import type { Embodiment } from './personality.ts'
 import { type Power, PowerSwitch } from './power.ts'
+import { keep } from './record.ts'
 import { Refusal } from './refusal.ts'
 import type { MachineScript } from './scripts.ts'
 import { Sessions } from './sessions.ts'
 import { readTaskMedium, type TaskMedium } from './task-medium.ts'
 import { Tasks } from './tasks.ts'
+import { Watch } from './watch.ts'
 
 /** What a test or a person sees of a simulated machine. */
 export interface MachineState {
@@ -70,7 +71,7 @@ export class SimulatedMachine {
   readonly #power: PowerSwitch
   readonly #sessions: Sessions
   readonly #tasks: Tasks
-  readonly #watchers = new Set<() => void>()
+  readonly #watch: Watch<MachineState>
   readonly #closing = new AbortController()
   #stage: Stage | undefined
   #jobId: string | undefined
@@ -78,13 +79,15 @@ export class SimulatedMachine {
   constructor(options: MachineOptions) {
     const { embodiment, manners, now, pace, tell } = options
     const { resources, systemUri } = embodiment
-    const changed = () => this.#changed()
+    const changed = () => this.#watch.changed()
+
     this.#options = options
     this.serial = embodiment.serial
+    this.#watch = new Watch(this.serial, () => this.state())
     this.script = options.script
     this.#drives = drivesOf(resources, manners)
     this.#disk = new Disk(this.serial)
-    this.#reader = new ImageReader(manners, (read) => this.imageReads.push(read))
+    this.#reader = new ImageReader(manners, (read) => keep(this.imageReads, read))
     const { username, password } = options
     const { sessionCap: cap, sessionTimeoutMs: timeoutMs } = manners
     this.#sessions = new Sessions({ username, password, cap, timeoutMs, now })
@@ -122,33 +125,14 @@ export class SimulatedMachine {
     }
   }
 
-  /** Resolves when the predicate holds, looking after each change; throws `simulator.late`. */
-  waitFor(holds: (state: MachineState) => boolean, timeoutMs = 10_000): Promise<MachineState> {
-    const { promise, resolve, reject } = Promise.withResolvers<MachineState>()
-    const look = () => {
-      const state = this.state()
-      if (holds(state)) resolve(state)
-    }
-    const timer = setTimeout(() => {
-      const found = JSON.stringify(this.state())
-      reject(simulatorFaults.late(`${this.serial} did not come to that state in time: ${found}`))
-    }, timeoutMs)
-    this.#watchers.add(look)
-    look()
-    return promise.finally(() => {
-      clearTimeout(timer)
-      this.#watchers.delete(look)
-    })
+  waitFor(holds: (state: MachineState) => boolean, timeoutMs?: number): Promise<MachineState> {
+    return this.#watch.waitFor(holds, timeoutMs)
   }
 
   async close(): Promise<void> {
     this.#closing.abort()
-    this.#power.close()
+    await this.#power.close()
     await this.#reader.close()
-  }
-
-  #changed(): void {
-    for (const look of this.#watchers) look()
   }
 
   /** The machine as its controller gets hold of it. */
@@ -169,7 +153,7 @@ export class SimulatedMachine {
       },
       reset: (type: string) => power.reset(type),
       probeImage: (image: string) => this.#probeImage(image),
-      changed: () => this.#changed(),
+      changed: () => this.#watch.changed(),
     }
   }
 
@@ -178,6 +162,7 @@ export class SimulatedMachine {
     try {
       const source = await this.#reader.open(image, this.#closing.signal)
       await source.read(0, Math.min(source.sizeBytes, PROBE_BYTES))
+      await this.#options.pace.wait(this.#options.manners.insertMs, this.#closing.signal)
     } catch (cause) {
       this.#options.tell('insert refused', sentence(cause))
       throw new Refusal('image', [image], {}, { cause })
@@ -202,7 +187,7 @@ export class SimulatedMachine {
     if (ending === 'off') this.#power.powerDown()
     if (ending === 'crashed') {
       this.script = { ...this.script, crashesAt: undefined }
-      this.#power.reset('ForceRestart')
+      await this.#power.reset('ForceRestart')
     }
   }
 
@@ -224,7 +209,7 @@ export class SimulatedMachine {
     return {
       serial: this.serial,
       uuid: embodiment.uuid,
-      inventory: inventoryOf(system, this.#disk),
+      inventory: (diskPath) => inventoryOf(system, this.#disk, diskPath),
       disk: this.#disk,
       script: this.script,
       claimPatienceMs: CLAIM_PATIENCE_MS,
@@ -239,6 +224,6 @@ export class SimulatedMachine {
     this.#stage = stage
     this.#jobId = jobId
     this.#options.tell(stage, jobId ?? 'no task medium was found')
-    this.#changed()
+    this.#watch.changed()
   }
 }

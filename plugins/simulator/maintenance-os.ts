@@ -21,8 +21,8 @@ export interface MaintenanceParts {
   /** As DMI says. */
   readonly serial: string
   readonly uuid: string
-  /** Sent with the claim. */
-  readonly inventory: Readonly<Record<string, unknown>>
+  /** Sent with the claim; the disk stands in it under this path. */
+  readonly inventory: (diskPath: string) => Readonly<Record<string, unknown>>
   readonly disk: Disk
   readonly script: MachineScript
   readonly pace: Pace
@@ -147,14 +147,15 @@ class Play {
   async #claim(): Promise<boolean> {
     const { serial, uuid, inventory, disk, now, claimPatienceMs, tell } = this.#parts
     const { job, recipe } = this.#medium
-    const path = typeof recipe.target_disk === 'string' ? recipe.target_disk : disk.path
+    // Kernels name disks as they like: here as the recipe does.
+    const path = typeof recipe.target_disk === 'string' ? recipe.target_disk : '/dev/sda'
     const body = {
       nonce: this.#nonce,
       boot_id: this.#bootId,
       serial,
       uuid,
       target_disk: { path, serial: disk.serial, wwn: disk.wwn },
-      inventory,
+      inventory: inventory(path),
     }
     const givesUpAt = now() + claimPatienceMs
     const until = {

@@ -35,6 +35,8 @@ export interface Manners {
 
   /** `task`: 202 and a monitor; else the status of a finished insert. */
   readonly insertAnswer: 'task' | 200 | 204
+  /** What an insert takes beside the reading of the image. */
+  readonly insertMs: number
   /** Parameters that InsertMedia takes where no ActionInfo lists them. */
   readonly insertParameters: readonly string[]
   /** What an image URL must match; others are refused as not found. */
@@ -70,7 +72,7 @@ export interface Manners {
   /** A PATCH of Boot is refused during the power-on self test. */
   readonly refusesBootDuringPost: boolean
 
-  readonly resetAnswer: 200 | 204
+  readonly resetAnswer: 'task' | 200 | 204
   readonly powerOnMs: number
   readonly powerOffMs: number
   /** From power on to the first read of a boot medium. */
@@ -92,6 +94,7 @@ export const standard: Manners = {
   sessionCap: 64,
   sessionTimeoutMs: 1_800_000,
   insertAnswer: 204,
+  insertMs: 2_000,
   insertParameters: [
     'Image',
     'Inserted',

@@ -73,6 +73,17 @@ describe('a reset that the present state has no use for', () => {
   })
 })
 
+test('a reset may be a task, which ends when power is as it was told to be', async () => {
+  const manners = { resetAnswer: 'task', powerOffMs: 5 } as const
+  await using open = await openMachine({ personality: 'dell-r750', manners }, { pace: 1 })
+  const accepted = await reset(open, 'ForceOff')
+  expect([accepted.status, accepted.body.TaskState]).toEqual([202, 'Running'])
+  await open.machine.waitFor(({ tasks }) => tasks[0]?.state === 'Completed')
+  expect(await power(open)).toBe('Off')
+  // What is refused is refused at once, without a task.
+  expect((await reset(open, 'ForceOff')).status).toBe(409)
+})
+
 test('PowerCycle goes through Off', async () => {
   const manners = { powerOffMs: 5, powerOnMs: 5, postMs: 0 }
   await using open = await openMachine({ personality: 'dell-r750', manners }, { pace: 1 })

@@ -8,7 +8,7 @@ export type Power = 'On' | 'Off' | 'PoweringOn' | 'PoweringOff'
 export interface PowerParts {
   readonly manners: Manners
   readonly pace: Pace
-  /** Runs from the end of power-on until the signal is aborted by power off, reset or close. */
+  /** Runs from the end of power-on until the signal is aborted by power off, reset or close. Must not reject. */
   readonly boot: (signal: AbortSignal) => Promise<void>
   readonly changed: () => void
 }
@@ -16,9 +16,10 @@ export interface PowerParts {
 /** The power of one simulated machine, and the life of what runs on it. */
 export class PowerSwitch {
   readonly #parts: PowerParts
+  readonly #closing = new AbortController()
   #state: Power = 'On'
   #life = new AbortController()
-  #closed = false
+  #transition: Promise<void> = Promise.resolve()
 
   constructor(parts: PowerParts) {
     this.#parts = parts
@@ -28,57 +29,60 @@ export class PowerSwitch {
     return this.#state
   }
 
-  /** One ComputerSystem.Reset. Throws a Refusal when the present state has no use for it. */
-  reset(type: string): void {
-    const verbs: Record<string, () => void> = {
-      On: () => this.#need('Off', type, () => this.#turnOn()),
-      ForceOn: () => this.#need('Off', type, () => this.#turnOn()),
-      ForceOff: () => this.#need('On', type, () => this.#turnOff()),
-      ForceRestart: () => this.#need('On', type, () => this.#start()),
-      PowerCycle: () => this.#need('On', type, () => this.#turnOff(() => this.#turnOn())),
+  /**
+   * One ComputerSystem.Reset. Throws a Refusal when the present state has no use for it; what it
+   * began is done when the promise resolves, which a caller need not wait for.
+   */
+  reset(type: string): Promise<void> {
+    const verbs: Record<string, () => Promise<void>> = {
+      On: () => this.#from('Off', type, () => this.#turnOn()),
+      ForceOn: () => this.#from('Off', type, () => this.#turnOn()),
+      ForceOff: () => this.#from('On', type, () => this.#turnOff()),
+      ForceRestart: () => this.#from('On', type, async () => this.#start()),
+      PowerCycle: () => this.#from('On', type, () => this.#turnOff(() => this.#turnOn())),
       GracefulShutdown: () => this.#graceful(type, () => this.#turnOff()),
-      GracefulRestart: () => this.#graceful(type, () => this.#start()),
+      GracefulRestart: () => this.#graceful(type, async () => this.#start()),
       PushPowerButton: () =>
         this.#state === 'Off' ? this.#turnOn() : this.#graceful(type, () => this.#turnOff()),
       // The operating system gets an interrupt; to the controller nothing changes.
-      Nmi: () => this.#need('On', type, () => undefined),
+      Nmi: () => this.#from('On', type, async () => undefined),
     }
     const verb = verbs[type]
     if (!verb) throw new Refusal('parameterValue', ['ComputerSystem.Reset', 'ResetType'])
-    verb()
+    return verb()
   }
 
   /** What the machine's own operating system does at its end. */
   powerDown(): void {
-    if (this.#state === 'On') this.#turnOff()
+    if (this.#state === 'On') void this.#turnOff()
   }
 
   /** Ends whatever runs; no change of power happens any more. */
-  close(): void {
-    this.#closed = true
+  async close(): Promise<void> {
+    this.#closing.abort()
     this.#life.abort()
+    await this.#transition
   }
 
-  #need(state: Power, type: string, work: () => void): void {
+  #from(state: Power, type: string, work: () => Promise<void>): Promise<void> {
     if (this.#state !== state) throw new Refusal('wrongState', [type])
-    work()
+    return work()
   }
 
-  #graceful(type: string, work: () => void): void {
-    this.#need('On', type, () => {
-      if (!this.#parts.manners.gracefulHangs) work()
-    })
+  #graceful(type: string, work: () => Promise<void>): Promise<void> {
+    const hangs = async () => undefined
+    return this.#from('On', type, this.#parts.manners.gracefulHangs ? hangs : work)
   }
 
-  #turnOn(): void {
-    this.#pass('PoweringOn', this.#parts.manners.powerOnMs, () => this.#start())
+  #turnOn(): Promise<void> {
+    return this.#pass('PoweringOn', this.#parts.manners.powerOnMs, () => this.#start())
   }
 
-  #turnOff(then?: () => void): void {
+  #turnOff(then?: () => Promise<void>): Promise<void> {
     this.#life.abort()
-    this.#pass('PoweringOff', this.#parts.manners.powerOffMs, () => {
+    return this.#pass('PoweringOff', this.#parts.manners.powerOffMs, () => {
       this.#set('Off')
-      then?.()
+      return then?.()
     })
   }
 
@@ -90,11 +94,15 @@ export class PowerSwitch {
     void this.#parts.boot(this.#life.signal)
   }
 
-  #pass(state: Power, ms: number, then: () => void): void {
+  #pass(state: Power, ms: number, then: () => unknown): Promise<void> {
     this.#set(state)
-    void this.#parts.pace.wait(ms).then(() => {
-      if (!this.#closed) then()
-    })
+    const { signal } = this.#closing
+    this.#transition = this.#parts.pace.wait(ms, signal).then(
+      async () => void (await then()),
+      // Closed meanwhile: the machine stays as it is.
+      () => undefined,
+    )
+    return this.#transition
   }
 
   #set(state: Power): void {

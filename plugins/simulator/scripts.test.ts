@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { expect, test } from 'bun:test'
 import { launchPlanOf } from '../../test/fake-bmc/launch.ts'
+import { rawClient } from '../../test/fake-bmc/raw-client.ts'
 import { setStage } from '../../test/fake-bmc/stage.ts'
 import type { MachineState } from './index.ts'
 import { scriptNamed } from './scripts.ts'
@@ -68,6 +69,27 @@ test('crash-at dies while it writes and claims again as another boot, which is r
   // Its disk boots no more, so the firmware went on to the medium though the override was gone.
   const { boot } = launchPlanOf(machine)
   expect(state.boots.map(({ from }) => from)).toEqual([boot, boot])
+})
+
+test('a reset while it writes starts it again from the medium: its disk boots no more', async () => {
+  const writing = Promise.withResolvers<void>()
+  await using stage = await setStage({
+    spec: { manners: { powerOnMs: 0, powerOffMs: 0, postMs: 0, insertMs: 0 } },
+    // At this pace the second unit takes 6 s.
+    simulator: { pace: 0.1 },
+    rule: ({ body }) => {
+      if (body.step === 'image-linux.service') writing.resolve()
+      return undefined
+    },
+  })
+  const { machine } = stage
+  await stage.launch()
+  await writing.promise
+  await rawClient(machine)('POST', `${launchPlanOf(machine).system}/Actions/ComputerSystem.Reset`, {
+    body: { ResetType: 'ForceRestart' },
+  })
+  const { boots } = await machine.waitFor((state) => state.boots.length === 2)
+  expect(boots[1]?.from).toBe(launchPlanOf(machine).boot)
 })
 
 test('another script may be given between two boots', async () => {

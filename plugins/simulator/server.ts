@@ -57,14 +57,21 @@ async function serve(
   response: ServerResponse,
   handle: (asked: Asked) => Promise<Outcome>,
 ): Promise<void> {
-  const text = await bodyOf(request)
-  if (text === undefined) return send(response, request.method, { status: 413 })
-  const outcome = await handle(askedOf(request, text)).catch((error: unknown): Answer => {
+  try {
+    const text = await bodyOf(request)
+    const outcome = text === undefined ? { status: 413 } : await handle(askedOf(request, text))
+    if (outcome === DROPPED) request.socket.destroy()
+    else send(response, request.method, outcome)
+  } catch (error) {
+    // The caller went away in the middle of its request: there is nobody to answer.
+    if (request.destroyed && !request.complete) return
     // A bug of the simulator must look like one, not like a manner of some vendor.
-    return { status: 500, body: { error: { code: 'Simulator.Bug', message: String(error) } } }
-  })
-  if (outcome === DROPPED) request.socket.destroy()
-  else send(response, request.method, outcome)
+    const message = String(error)
+    send(response, request.method, {
+      status: 500,
+      body: { error: { code: 'Simulator.Bug', message } },
+    })
+  }
 }
 
 async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
@@ -79,7 +86,8 @@ async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
 }
 
 function askedOf(request: IncomingMessage, text: string): Asked {
-  const url = new URL(request.url ?? '/', 'http://controller')
+  // Put together, not resolved: a path of `//` is a path here, not a host.
+  const url = new URL(`http://controller${request.url ?? '/'}`)
   const headers = Object.fromEntries(
     Object.entries(request.headers).map(([name, value]) => [
       name,

@@ -74,7 +74,8 @@ export class Sessions {
     const challenge = { 'WWW-Authenticate': 'Basic realm="RedfishService"' }
     const basic = /^basic\s+(\S+)$/i.exec(headers['authorization'] ?? '')?.[1]
     if (basic === undefined) throw new Refusal('login', [], challenge)
-    const [, user, password] = /^([^:]*):([\s\S]*)$/.exec(atob(basic)) ?? []
+    const pair = Buffer.from(basic, 'base64').toString('utf8')
+    const [, user, password] = /^([^:]*):([\s\S]*)$/.exec(pair) ?? []
     if (!this.#known(user, password)) throw new Refusal('credentials', [path], challenge)
   }
 

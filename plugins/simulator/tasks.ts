@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import type { Manners } from './manners.ts'
-import { messageOf, Refusal } from './refusal.ts'
+import { answerOf, messageOf, Refusal } from './refusal.ts'
 import type { Answer, Resource } from './wire.ts'
 
 export interface Task {
@@ -10,7 +10,8 @@ export interface Task {
   readonly startedAt: number
   endedAt?: number
   state: 'Running' | 'Completed' | 'Exception'
-  refusal?: Refusal
+  /** What ended it as an Exception. */
+  failure?: unknown
 }
 
 const TASKS = '/redfish/v1/TaskService/Tasks'
@@ -44,7 +45,7 @@ export class Tasks {
     work().then(
       () => end('Completed'),
       (error: unknown) => {
-        if (error instanceof Refusal) task.refusal = error
+        task.failure = error
         end('Exception')
       },
     )
@@ -58,14 +59,15 @@ export class Tasks {
   }
 
   /** What a GET of a task monitor answers: 202 while it runs, then the operation's own result. */
-  monitor(path: string, failure: (refusal: Refusal) => Answer): Answer | undefined {
+  monitor(path: string): Answer | undefined {
     const task = this.#at(path, MONITORS)
     if (!task) return undefined
     if (task.state === 'Running') {
       return { status: 202, headers: { Location: path, 'Retry-After': '1' }, body: this.view(task) }
     }
-    if (task.refusal) return failure(task.refusal)
-    return task.state === 'Completed' ? { status: 204 } : { status: 500, body: this.view(task) }
+    if (task.state === 'Completed') return { status: 204 }
+    if (task.failure instanceof Refusal) return answerOf(task.failure, this.#manners)
+    return { status: 500, body: this.view(task) }
   }
 
   view(task: Task): Resource {
@@ -81,8 +83,13 @@ export class Tasks {
       StartTime: time(task.startedAt),
       ...(task.endedAt !== undefined && { EndTime: time(task.endedAt) }),
       PercentComplete: task.state === 'Running' ? 0 : 100,
-      Messages: task.refusal ? [messageOf(task.refusal, this.#manners)] : [],
+      Messages: task.state === 'Exception' ? [this.#message(task.failure)] : [],
     }
+  }
+
+  #message(failure: unknown): Resource {
+    if (failure instanceof Refusal) return messageOf(failure, this.#manners)
+    return { MessageId: 'Simulator.Bug', Message: String(failure), Severity: 'Critical' }
   }
 
   #at(path: string, below: string): Task | undefined {

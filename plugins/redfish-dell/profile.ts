@@ -29,7 +29,15 @@ const everyDell: ControllerRules = {
     {
       // Captured from R750, iDRAC 9 6.00.30.00; what lockdown blocks: libredfish dell.rs.
       from: 'manager',
-      path: ['Links', 'Oem', 'Dell', 'DellAttributes', '0', 'Attributes', 'Lockdown.1.SystemLockdown'],
+      path: [
+        'Links',
+        'Oem',
+        'Dell',
+        'DellAttributes',
+        '0',
+        'Attributes',
+        'Lockdown.1.SystemLockdown',
+      ],
       expect: 'Disabled',
       advice: 'System lockdown is on: boot override and media will be refused until it is lifted.',
     },

@@ -13,7 +13,7 @@ const noise = (length: number) => Uint8Array.from({ length }, () => random(256))
 
 const DEEP = `/deep${'/level'.repeat(30)}/bottom.txt`
 const LONG = `/${'n'.repeat(236)}.txt`
-const LONGEST = `/${'m'.repeat(251)}.txt`
+const LONGEST = `/${'m'.repeat(249)}.txt`
 const UNICODE = '/Grüße aus 日本 😀.txt'
 const LONG_LINK = `/usr/${'long-'.repeat(40)}name/../${'other-'.repeat(40)}name`
 
@@ -128,6 +128,12 @@ describe('our image, as others read it', () => {
     expect(names.filter((name) => !plain.test(name))).toEqual([])
     expect(new Set(listed).size).toBe(listed.length)
     expect(listed).toContain('/RECIPE.JSON;1')
+  })
+
+  test('isoinfo reads a path table of all directories', async () => {
+    const table = await run('isoinfo', '-p', '-i', image)
+    expect(table.match(/^ +\d+: +\d+ [0-9a-f]+ /gm)).toHaveLength(directories.length + 1)
+    expect(table).toMatch(/ EMPTY_DIRECTORY$/m)
   })
 
   test('isoinfo finds Joliet of level 3 and El Torito', async () => {

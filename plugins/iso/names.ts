@@ -3,8 +3,8 @@
 import { isoFaults } from './faults.ts'
 import { utf8 } from './fields.ts'
 
-/** Longest name that Linux takes, in bytes of UTF-8. */
-const LONGEST_NAME = 255
+/** Longest name in bytes of UTF-8: Linux drops what goes beyond it (fs/isofs/rock.c stops before 254). */
+const LONGEST_NAME = 253
 /** File name and extension together (ECMA-119 §7.5.1). */
 const LONGEST_FILE = 30
 /** ECMA-119 §7.6.3. */

@@ -27,9 +27,7 @@ function entry(signature: string, data: Uint8Array): Entry {
 
 /** POSIX mode, links and owner (RRIP §4.1.1); everything belongs to root. */
 function posix(node: IsoNode): Entry {
-  const directories =
-    node.kind === 'directory' ? node.children.filter((child) => child.kind === 'directory') : []
-  const links = node.kind === 'directory' ? 2 + directories.length : 1
+  const links = node.kind === 'directory' ? 2 + node.directoryCount : 1
   return entry(
     'PX',
     new Fields(32).both32(0, MODES[node.kind]).both32(8, links).both32(16, 0).both32(24, 0).bytes,

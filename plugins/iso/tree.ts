@@ -34,6 +34,8 @@ export interface IsoDirectory {
   readonly path: string
   /** Sorted by name. */
   readonly children: readonly IsoNode[]
+  /** How many of them are directories. Kept, since every one of those says it of its parent. */
+  readonly directoryCount: number
 }
 
 export type IsoNode = IsoFile | IsoLink | IsoDirectory
@@ -84,7 +86,8 @@ async function finish(name: string, { path, content, children }: Draft): Promise
     const sorted = [...children].sort(([a], [b]) => byText(a, b))
     const nodes: IsoNode[] = []
     for (const [childName, child] of sorted) nodes.push(await finish(childName, child))
-    return { kind: 'directory', name, path, children: nodes }
+    const directoryCount = nodes.filter((node) => node.kind === 'directory').length
+    return { kind: 'directory', name, path, children: nodes, directoryCount }
   }
   if (content instanceof Uint8Array || !('linkTo' in content))
     return { kind: 'file', name, path, sizeBytes: await sizeOf(path, content), content }

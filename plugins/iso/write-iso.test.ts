@@ -70,6 +70,29 @@ describe('writing an image', () => {
     expect((await writeIso(join(folder.path, 'none.iso'), of())).sizeBytes).toBeGreaterThan(0)
   })
 
+  test('gives a boot info table to an image of bytes, of a file and of pieces', async () => {
+    const content = Uint8Array.from({ length: 5_000 }, (_, i) => i % 251)
+    const file = join(folder.path, 'bios.img')
+    await Bun.write(file, content)
+    const sources: IsoContent[] = [
+      content,
+      { file },
+      { sizeBytes: content.length, pieces: () => [content.subarray(0, 9), content.subarray(9)] },
+    ]
+    const boot = { bios: { path: '/b', bootInfoTable: true } }
+    const digests = new Set<string>()
+    for (const [i, source] of sources.entries()) {
+      const path = join(folder.path, `table-${i}.iso`)
+      digests.add((await writeIso(path, { ...of(['/b', source]), boot })).sha256)
+    }
+    const plain = await writeIso(join(folder.path, 'no-table.iso'), {
+      ...of(['/b', content]),
+      boot: { bios: { path: '/b' } },
+    })
+    expect(digests.size).toBe(1)
+    expect(digests).not.toContain(plain.sha256)
+  })
+
   test('the time asked for stands in the image', async () => {
     const path = join(folder.path, 'time.iso')
     await writeIso(path, { ...of(['/a', one]), modifiedAt: Date.UTC(2031, 4, 6, 7, 8, 9) })
@@ -117,6 +140,12 @@ describe('writing an image', () => {
       'iso.invalid',
       () => ({ ...of(['/b', one]), boot: { bios: { path: 'b', loadSectors: 0 } } }),
     ],
+    [
+      'more directories than the path table counts',
+      'iso.too-large',
+      () => of(...Array.from({ length: 65_535 }, (_, i) => [`/${i}`, 'directory'] as const)),
+    ],
+    ['9 TiB', 'iso.too-large', () => of(['/a', { sizeBytes: 9 * 2 ** 40, pieces: () => [] }])],
     ['a source that is gone', 'iso.source', () => of(['/a', { file: '/no/such/file' }])],
     ['a source that is a folder', 'iso.source', () => of(['/a', { file: folder.path }])],
     ['pieces too many', 'iso.source', () => of(['/a', { sizeBytes: 1, pieces: () => [one, one] }])],

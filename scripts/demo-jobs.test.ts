@@ -33,7 +33,13 @@ const failed: JobView = {
 }
 const well: Role = { personality: 'dell-r750' }
 const badly: Role = { personality: 'hpe-dl360', failsAt: 'bootloader-linux.service' }
-const jobOf = (view: JobView, role: Role): DemoJob => ({ vendor: 'Dell', serial: 'S1', role, view })
+const jobOf = (view: JobView, role: Role): DemoJob => ({
+  id: view.job_id,
+  vendor: 'Dell',
+  serial: 'S1',
+  role,
+  view,
+})
 
 test('a row sums the bytes of both images and counts the time to complete', () => {
   expect(rowOf(jobOf(succeeded, well))).toEqual({

@@ -26,13 +26,16 @@ export const recipe = {
   user_data: '#cloud-config\nhostname: slipway-demo\n',
 }
 
-/** A job of the demo with all that we know of it. */
-export interface DemoJob {
+export interface StartedJob {
+  readonly id: string
+  /** As the controller says. */
   readonly vendor: string
   readonly serial: string
   readonly role: Role
-  readonly view: JobView
 }
+
+/** A job as it is just now. */
+export type DemoJob = StartedJob & { readonly view: JobView }
 
 /** One line of the table; what `--json` prints. */
 export interface DemoRow {
@@ -70,7 +73,7 @@ export function complaint({ vendor, role, view }: DemoJob): string | undefined {
     ? `complete, failed, ${role.failsAt}`
     : 'complete, succeeded, no failed step'
   const reason = view.failed_reason ? ` (${view.failed_reason})` : ''
-  return is === wants ? undefined : `the job of ${vendor} ended as ${is}${reason}, not as ${wants}`
+  return is === wants ? undefined : `the job of ${vendor} is ${is}${reason}, but must be ${wants}`
 }
 
 /** What the job is at just now, for a line of progress. */

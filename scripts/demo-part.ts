@@ -51,15 +51,18 @@ export class Part implements AsyncDisposable {
     return new DemoFailure(`${this.name}: ${message}`, lastLines(texts.filter(Boolean).join('\n')))
   }
 
+  async stillRuns(): Promise<void> {
+    const { exitCode } = this.process
+    if (exitCode !== null) throw await this.failure(`ended with code ${exitCode}`)
+  }
+
   /** Asks until there is an answer. Throws when the part has ended or the limit is over. */
   async until<T>(limitMs: number, ask: () => Promise<T | undefined>): Promise<T> {
     const end = performance.now() + limitMs
     for (;;) {
       const answer = await ask()
       if (answer !== undefined) return answer
-      if (this.process.exitCode !== null) {
-        throw await this.failure(`ended with code ${this.process.exitCode}`)
-      }
+      await this.stillRuns()
       if (performance.now() > end) throw await this.failure(`not ready after ${limitMs / 1_000} s`)
       await Bun.sleep(20)
     }

@@ -7,12 +7,12 @@ import { parseArgs } from 'node:util'
 import type { JobAccepted, JobView } from '../schemas/job.ts'
 import type { SurveyView } from '../schemas/machine.ts'
 import { freePorts } from '../test/binary/executable.ts'
-import { complaint, type DemoJob, recipe, roles, rowOf } from './demo-jobs.ts'
+import { complaint, type DemoJob, recipe, roles, rowOf, type StartedJob } from './demo-jobs.ts'
 import { command, DemoFailure, Part } from './demo-part.ts'
 import { ProgressView, table } from './demo-view.ts'
 
 const START_LIMIT_MS = 30_000
-const JOBS_LIMIT_MS = 240_000
+const JOBS_LIMIT_MS = 180_000
 
 const say = (line: string) => process.stderr.write(`${line}\n`)
 
@@ -63,28 +63,42 @@ async function createJob(appliance: Appliance, folder: string, serial: string): 
   return (JSON.parse(await command(folder, args)) as JobAccepted).job_id
 }
 
-/** Watches until all are complete. Throws when one of the parts dies or it takes too long. */
+/** Watches until all are complete. Throws when a part dies, or a job takes too long. */
 async function follow(
-  appliance: Appliance,
+  { url, part, tokenFile }: Appliance,
   simulator: Part,
-  started: readonly Omit<DemoJob, 'view'>[],
-  ids: readonly string[],
+  started: readonly StartedJob[],
 ): Promise<readonly DemoJob[]> {
-  const token = (await readFile(appliance.tokenFile, 'utf8')).trim()
+  const token = (await readFile(tokenFile, 'utf8')).trim()
   const headers = { authorization: `Bearer ${token}` }
-  const view = new ProgressView()
-  return appliance.part.until(JOBS_LIMIT_MS, async () => {
-    if (simulator.process.exitCode !== null) throw await simulator.failure('ended too early')
+  const progress = new ProgressView()
+  const end = performance.now() + JOBS_LIMIT_MS
+  for (;;) {
+    for (const one of [part, simulator]) await one.stillRuns()
     const jobs = await Promise.all(
-      started.map(async (job, index) => {
-        const response = await fetch(`${appliance.url}/api/v1/jobs/${ids[index]}`, { headers })
-        if (!response.ok) throw await appliance.part.failure(`${response.url}: ${response.status}`)
+      started.map(async (job) => {
+        const response = await fetch(`${url}/api/v1/jobs/${job.id}`, { headers })
+        if (!response.ok) throw await part.failure(`${response.url} answered ${response.status}`)
         return { ...job, view: (await response.json()) as JobView }
       }),
     )
-    view.show(jobs)
-    return jobs.every((job) => job.view.status === 'complete') ? jobs : undefined
-  })
+    progress.show(jobs)
+    const late = jobs.find((job) => job.view.status !== 'complete')
+    if (!late) return jobs
+    if (performance.now() > end) throw await jobFailure(late, simulator)
+    await Bun.sleep(200)
+  }
+}
+
+/** What is wrong with a job, with its events and what the simulated machine says of itself. */
+async function jobFailure(job: DemoJob, simulator: Part): Promise<DemoFailure> {
+  const events = (job.view.events ?? []).map(({ time, message }) => `${time} ${message}`)
+  const machine = (await readFile(simulator.logFile, 'utf8')).split('\n')
+  const lines = [
+    ...events.slice(-15),
+    ...machine.filter((line) => line.startsWith(job.serial)).slice(-15),
+  ]
+  return new DemoFailure(complaint(job) ?? 'no complaint', lines.join('\n'))
 }
 
 async function play(scope: AsyncDisposableStack, folder: string, keep: boolean, json: boolean) {
@@ -97,23 +111,25 @@ async function play(scope: AsyncDisposableStack, folder: string, keep: boolean, 
   const iso = join(folder, 'sample-boot.iso')
   await command(folder, ['iso', 'sample', '-o', iso])
   await run('maintenance', 'import', iso)
-  await run('machine', 'import', simulator.file)
+  await run('machine', 'import', simulator.file, '--format', 'json')
 
-  const machines: Omit<DemoJob, 'view'>[] = []
-  const ids: string[] = []
+  const machines: Omit<StartedJob, 'id'>[] = []
   for (const [index, role] of roles.entries()) {
     const serial = simulator.serials[index] ?? ''
     const survey = JSON.parse(await run('machine', 'probe', serial, '--json')) as SurveyView
     say(`probed ${serial}: ${survey.vendor} ${survey.model}, profile ${survey.profile}`)
     machines.push({ vendor: survey.vendor, serial, role })
   }
-  for (const { serial } of machines) ids.push(await createJob(appliance, folder, serial))
-  const jobs = await follow(appliance, simulator.part, machines, ids)
+  const started: StartedJob[] = []
+  for (const machine of machines) {
+    started.push({ ...machine, id: await createJob(appliance, folder, machine.serial) })
+  }
+  const jobs = await follow(appliance, simulator.part, started)
 
   const rows = jobs.map(rowOf)
   process.stdout.write(json ? `${JSON.stringify(rows)}\n` : `\n${table(rows)}\n`)
-  const complaints = jobs.map(complaint).filter((text) => text !== undefined)
-  if (complaints.length > 0) throw await appliance.part.failure(complaints.join('; '))
+  const wrong = jobs.find((job) => complaint(job) !== undefined)
+  if (wrong) throw await jobFailure(wrong, simulator.part)
   if (keep) tellHowToGoOn(appliance, simulator.part, folder)
 }
 

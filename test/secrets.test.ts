@@ -51,6 +51,11 @@ test.each([{ script: 'success' }, { script: 'fail-at=image-linux.service' }])(
     if (refusedId) await running.until(refusedId, complete)
 
     const id = await post(running, machine.serial, { recipe })
+    await running.until(id, (job) => job.powered_on_at !== undefined)
+    const taskIso = join(running.dataDir, 'task-isos', `${id}.iso`)
+    // The secret did travel: what follows would prove nothing otherwise.
+    expect(await Bun.file(taskIso).text()).toContain(canary('user-data'))
+    expect((await stat(taskIso)).mode & 0o777).toBe(0o600)
     await running.until(id, complete)
     for (const path of [
       '/api/v1/jobs',

@@ -26,6 +26,9 @@ const ALIVE_MS = 30 * SECOND
 /** Longest sleep between two looks at the rows, should a wake-up be lost. */
 const LONGEST_NAP_MS = 30 * SECOND
 
+/** A controller that does not answer must not hold up the end of the process: the journal knows the rest. */
+const PATIENCE_MS = 10 * SECOND
+
 /** Takes each row that is due one step further. A job that waits for its machine holds nothing. */
 export interface Runner {
   /** Works until no row is due, then resolves; how often a row was taken. For tests and `start`. */
@@ -199,7 +202,12 @@ export function createRunner(parts: JobParts): Runner {
       stop.abort(new Error('the appliance stops'))
       clearTimeout(nap)
       for (const timer of timers) clearInterval(timer)
-      await Promise.allSettled(running.values())
+      let late: ReturnType<typeof setTimeout> | undefined
+      const patience = new Promise<void>((resolve) => {
+        late = setTimeout(resolve, PATIENCE_MS)
+      })
+      await Promise.race([Promise.allSettled(running.values()), patience])
+      clearTimeout(late)
     },
   }
 }

@@ -46,6 +46,25 @@ export function stepsOf(parts: JobParts, job: Job, options: SessionOptions) {
   return { notes, step }
 }
 
+/** What `opening` gives before the signal; what comes later is closed again by itself. */
+async function inTime(
+  opening: Promise<Bmc | undefined>,
+  signal: AbortSignal,
+): Promise<Bmc | undefined> {
+  const aborted = Promise.withResolvers<never>()
+  const abort = () => aborted.reject(signal.reason)
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    return await Promise.race([opening, aborted.promise])
+  } catch (error) {
+    // Its own failure was raced; a late success would leave a session open.
+    opening.then((late) => late?.[Symbol.asyncDispose]()).catch(() => undefined)
+    throw error
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}
+
 /** Opens the controller of a job. Throws StepFailure when it can not be reached. */
 export async function openSession(
   parts: JobParts,
@@ -56,9 +75,9 @@ export async function openSession(
   try {
     const journal = readJournal(await journalOf(parts.db.read, job.id))
     const machine = await parts.machines.byId(job.machineId)
-    const bmc = await step(options.connectStep, async () => {
+    const bmc = await step(options.connectStep, async (signal) => {
       if (!machine) throw machineFaults.notFound(`machine ${job.serial} was removed meanwhile`)
-      const found = await parts.hooks.bmc.promise(machine, notes)
+      const found = await inTime(parts.hooks.bmc.promise(machine, notes), signal)
       if (found) return found
       throw machineFaults.noBmc(`no plugin can talk to ${machine.bmc.url}`)
     })

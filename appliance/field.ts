@@ -72,8 +72,8 @@ export interface FieldLimits {
 const LIMITS: FieldLimits = {
   headerMs: 20 * SECOND,
   idleMs: 60 * SECOND,
-  // A machine that boots from virtual media may pause for minutes in the middle of a read-ahead.
-  stallMs: 10 * MINUTE,
+  // A BMC that reads ahead in one long response takes nothing while its machine starts up.
+  stallMs: 30 * MINUTE,
   closeMs: 5 * SECOND,
 }
 

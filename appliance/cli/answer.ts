@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import * as v from 'valibot'
-import { EXIT } from './exit.ts'
+import { EXIT, exitOfStatus } from './exit.ts'
 import { CliProblem, type ProblemDocument } from './problem.ts'
 import { isUnknownIssuer, untrusted } from './trust.ts'
 
@@ -32,7 +32,11 @@ export async function apiProblem(
   const parsed = v.safeParse(Refusal, await response.json().catch(() => undefined))
   if (!parsed.success) {
     const message = `${url} answered ${[status, statusText].filter(Boolean).join(' ')}, which is not the API of an appliance`
-    return new CliProblem(exitOf(status), { error: 'unavailable', code: 'cli.no-api', message })
+    return new CliProblem(exitOfStatus(status), {
+      error: 'unavailable',
+      code: 'cli.no-api',
+      message,
+    })
   }
   const { error, code = error, message = error, details, request_id } = parsed.output
   const after = response.headers.get('retry-after')
@@ -44,13 +48,7 @@ export async function apiProblem(
     ...(request_id ? { request_id } : {}),
   }
   const lost = status === 401 && !loggedIn
-  return new CliProblem(exitOf(status), lost ? withLoginHint(document) : document)
-}
-
-function exitOf(status: number): number {
-  if (status === 401 || status === 403) return EXIT.unauthorized
-  if (status === 404) return EXIT.notFound
-  return status >= 400 && status < 500 ? EXIT.refused : EXIT.failure
+  return new CliProblem(exitOfStatus(status), lost ? withLoginHint(document) : document)
 }
 
 const withLoginHint = (document: ProblemDocument): ProblemDocument => ({

@@ -27,3 +27,10 @@ export const EXIT_MEANINGS: readonly (readonly [code: number, meaning: string])[
   [EXIT.jobCanceled, 'a job that was watched was canceled'],
   [EXIT.interrupted, 'interrupted (Ctrl-C); a job that was watched goes on'],
 ]
+
+/** The exit code for an HTTP status of the API that is no 2xx. */
+export function exitOfStatus(status: number): number {
+  if (status === 401 || status === 403) return EXIT.unauthorized
+  if (status === 404) return EXIT.notFound
+  return status >= 400 && status < 500 ? EXIT.refused : EXIT.failure
+}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { Fault, type FaultDetail, sentence } from '../../core/faults.ts'
-import { EXIT } from './exit.ts'
+import { EXIT, exitOfStatus } from './exit.ts'
 
 /** What went wrong, in the shape in which the API says it too. */
 export interface ProblemDocument {
@@ -42,10 +42,9 @@ export function toProblem(error: unknown): CliProblem {
   if (error instanceof CliProblem) return error
   if (error instanceof Fault) {
     const { code, message, details, kind } = error
-    const exit = kind.status === 404 ? EXIT.notFound : EXIT.failure
     const word = kind.word ?? 'failure'
     const document = { error: word, code, message, ...(details ? { details } : {}) }
-    return new CliProblem(exit, document, { cause: error })
+    return new CliProblem(exitOfStatus(kind.status), document, { cause: error })
   }
   const document = { error: 'failure', code: 'cli.unexpected', message: sentence(error) }
   return new CliProblem(EXIT.failure, document, { cause: error })

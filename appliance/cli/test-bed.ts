@@ -54,6 +54,7 @@ export interface Recorded {
   /** Path and query. */
   readonly path: string
   readonly headers: Headers
+  readonly bytes: Uint8Array
   readonly text: string
 }
 
@@ -78,11 +79,13 @@ export function fakeApi(
     ...(tls ? { tls } : {}),
     async fetch(request) {
       const url = new URL(request.url)
+      const bytes = await request.bytes()
       const recorded = {
         method: request.method,
         path: url.pathname + url.search,
         headers: request.headers,
-        text: await request.text(),
+        bytes,
+        text: new TextDecoder().decode(bytes),
       }
       requests.push(recorded)
       const name = `${request.method} ${url.pathname}`

@@ -2,9 +2,12 @@
 import type { Plugin } from '../core/plugin.ts'
 import { iso } from '../plugins/iso/index.ts'
 import { media } from '../plugins/media/index.ts'
+import { metrics } from '../plugins/metrics/index.ts'
 import { osLinux } from '../plugins/os-linux/index.ts'
 import { payloads } from '../plugins/payloads/index.ts'
 import { redfish } from '../plugins/redfish/index.ts'
+import { redfishDell } from '../plugins/redfish-dell/index.ts'
+import { redfishSupermicro } from '../plugins/redfish-supermicro/index.ts'
 import { simulator } from '../plugins/simulator/index.ts'
 
 /** The executable is this list. Its order is the order in which hooks are asked. */
@@ -14,5 +17,8 @@ export const builtInPlugins: readonly Plugin[] = [
   iso,
   media,
   redfish,
+  redfishDell,
+  redfishSupermicro,
+  metrics,
   simulator,
 ]

@@ -66,12 +66,19 @@ async function probe({ hooks, machines, log }: MachineRouteParts, machine: Machi
   return surveyView(survey)
 }
 
+/** A file of another encoding would give serials and passwords that nobody wrote. */
+function decoded(csv: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(csv)
+  } catch (cause) {
+    throw machineFaults.import('the CSV is not in UTF-8; save it as "CSV UTF-8"', { cause })
+  }
+}
+
 async function imported(c: Context): Promise<v.InferOutput<typeof MachineImport>> {
   const body = await readBody(c, IMPORT_BYTES)
   const isCsv = /^text\/csv\b/i.test(c.req.header('content-type') ?? '')
-  const document = isCsv
-    ? { machines: machinesFromCsv(new TextDecoder().decode(body)) }
-    : parseJson(body)
+  const document = isCsv ? { machines: machinesFromCsv(decoded(body)) } : parseJson(body)
   return checked(MachineImport, document, 'the import')
 }
 

@@ -35,7 +35,7 @@ export interface Embodiment {
 }
 
 /**
- * The captured tree as it stands, or, when another serial is wanted, with serials and UUID of a
+ * The captured tree as it stands, or, when another serial is wanted, with serials and UUIDs of a
  * unit of its own wherever the captured ones stand. Throws `simulator.unknown-personality`.
  */
 export function embody(name: string, serial: string | undefined): Embodiment {
@@ -46,36 +46,39 @@ export function embody(name: string, serial: string | undefined): Embodiment {
   }
   const { manners } = personality
   const captured = new Map(Object.entries(personality.resources).filter(isEntryOfResource))
-  const [systemUri = '', system = {}] =
-    [...captured].find(([, each]) => text(each, '@odata.type').startsWith('#ComputerSystem.v')) ??
-    []
+  const [systemUri = '', system = {}] = [...captured].find(isSystem) ?? []
   const own = text(system, manners.serialAt)
   const uuid = text(system, 'UUID')
   if (serial === undefined || serial === own) {
     return { manners, resources: captured, systemUri, serial: own, uuid }
   }
-  const hash = new Bun.CryptoHasher('sha256').update(`${name} ${serial}`).digest('hex')
-  const unit = new Map([[uuid, uuidOf(hash)]])
-  // Where the unit's serial is another property, this is the mainboard's.
-  unit.set(text(system, 'SerialNumber'), `SIM${hash.slice(0, 11).toUpperCase()}`)
-  unit.set(own, serial)
-  const resources = new Map([...captured].map(([path, each]) => [path, renamed(each, unit)]))
-  return { manners, resources, systemUri, serial, uuid: uuidOf(hash) }
+  const names = unitNames(personality.resources, `${name} ${serial}`).set(own, serial)
+  const resources = new Map([...captured].map(([path, each]) => [path, renamed(each, names)]))
+  return { manners, resources, systemUri, serial, uuid: names.get(uuid) ?? uuid }
 }
 
 const isEntryOfResource = (entry: [string, unknown]): entry is [string, Resource] =>
   isResource(entry[1])
 
-function uuidOf(hash: string): string {
-  const [a, b, c, d, e] = [
-    hash.slice(0, 8),
-    hash.slice(8, 12),
-    hash.slice(13, 16),
-    hash.slice(17, 20),
-    hash.slice(20, 32),
-  ]
-  return `${a}-${b}-4${c}-8${d}-${e}`
+const isSystem = ([, each]: [string, Resource]) =>
+  text(each, '@odata.type').startsWith('#ComputerSystem.v')
+
+/** Captured serials and UUIDs, of system, chassis, manager and parts → those of another unit. */
+function unitNames(tree: unknown, unit: string): Map<string, string> {
+  const names = new Map<string, string>()
+  JSON.stringify(tree, (key, value: unknown) => {
+    if (typeof value !== 'string' || value === '') return value
+    const hash = new Bun.CryptoHasher('sha256').update(`${unit} ${value}`).digest('hex')
+    if (key === 'UUID') names.set(value, uuidOf(hash))
+    if (key === 'SerialNumber') names.set(value, `SIM${hash.slice(0, 11).toUpperCase()}`)
+    return value
+  })
+  return names
 }
+
+/** Version 4 by its form (RFC 9562 §5.4), and the same for the same hash. */
+const uuidOf = (hash: string) =>
+  hash.replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/, '$1-$2-4$3-8$4-$5')
 
 /** A copy in which every text that is a key of `names` is its value. */
 function renamed(resource: Resource, names: ReadonlyMap<string, string>): Resource {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import type { Dialect } from './dialect.ts'
+import type { Dialect, NamedNode } from './dialect.ts'
 import { LONGEST_RECORD, recordLength } from './directory-record.ts'
 import { isoFaults } from './faults.ts'
 import { CONTINUATION_ENTRY } from './rock-ridge.ts'
@@ -16,14 +16,12 @@ const MOST_DIRECTORIES = 0xffff
 export interface ContinuationArea {
   readonly offset: number
   readonly length: number
+  /** Without the pointer to the next area of the same record, for which there is room. */
   readonly entries: readonly Uint8Array[]
-  /** The next area of the same record follows in `areas`. */
-  readonly goesOn: boolean
 }
 
 /** A directory record before anything has its place. */
 export interface RecordPlan {
-  readonly role: 'named' | 'self' | 'parent'
   readonly node: IsoNode
   readonly identifier: Uint8Array
   readonly entries: readonly Uint8Array[]
@@ -84,10 +82,9 @@ function planAreas(entries: readonly Uint8Array[], space: ContinuationSpace): Co
   const areas: ContinuationArea[] = []
   for (let rest = entries; rest.length > 0; ) {
     const count = fitting(rest, SECTOR)
-    const goesOn = count < rest.length
     const here = rest.slice(0, count)
-    const length = sum(here) + (goesOn ? CONTINUATION_ENTRY : 0)
-    areas.push({ offset: space.take(length), length, entries: here, goesOn })
+    const length = sum(here) + (count < rest.length ? CONTINUATION_ENTRY : 0)
+    areas.push({ offset: space.take(length), length, entries: here })
     rest = rest.slice(count)
   }
   return areas
@@ -115,8 +112,59 @@ function recordSpace(records: readonly RecordPlan[]): number {
   return roundUp(used)
 }
 
+/** The records of one name: one, or one for each section of a file of 4 GiB and more. */
+function planRecords(
+  { node, identifier }: NamedNode,
+  all: readonly Uint8Array[],
+  space: ContinuationSpace,
+): RecordPlan[] {
+  const head = recordLength(identifier.length)
+  const entries = all.slice(0, fitting(all, LONGEST_RECORD - head))
+  const areas = planAreas(all.slice(entries.length), space)
+  const used = head + sum(entries) + (areas.length > 0 ? CONTINUATION_ENTRY : 0)
+  const lengthBytes = used + (used % 2)
+  return sectionsOf(node).map((section) => ({
+    node,
+    identifier,
+    entries,
+    areas,
+    lengthBytes,
+    section,
+  }))
+}
+
 const SELF = Uint8Array.of(0)
 const PARENT = Uint8Array.of(1)
+
+/** A directory whose children are named. */
+function planDirectory(
+  place: Pick<DirectoryPlan, 'directory' | 'identifier' | 'parent' | 'number'>,
+  named: readonly NamedNode[],
+  dialect: Dialect,
+): DirectoryPlan {
+  const { directory, parent } = place
+  const isRoot = parent === undefined
+  const above = parent?.directory ?? directory
+  const space = new ContinuationSpace()
+  const self = { node: directory, identifier: SELF }
+  const records = [
+    ...planRecords(self, dialect.entries(directory, 'self', isRoot), space),
+    ...planRecords(
+      { node: above, identifier: PARENT },
+      dialect.entries(above, 'parent', isRoot),
+      space,
+    ),
+    ...named.flatMap((child) =>
+      planRecords(child, dialect.entries(child.node, 'named', isRoot), space),
+    ),
+  ]
+  return {
+    ...place,
+    records,
+    sizeBytes: recordSpace(records),
+    continuationBytes: space.sizeBytes,
+  }
+}
 
 /** All directories of the tree in the order of the path table: by level, parent, name. */
 export function planHierarchy(root: IsoDirectory, dialect: Dialect): readonly DirectoryPlan[] {
@@ -125,46 +173,11 @@ export function planHierarchy(root: IsoDirectory, dialect: Dialect): readonly Di
     { directory: root, identifier: SELF, parent: undefined },
   ]
   for (const next of waiting) {
-    const { directory, parent } = next
-    const space = new ContinuationSpace()
-    const record = (
-      role: RecordPlan['role'],
-      node: IsoNode,
-      identifier: Uint8Array,
-    ): RecordPlan[] => {
-      const all = dialect.entries(node, role, directory === root)
-      const head = recordLength(identifier.length)
-      const entries = all.slice(0, fitting(all, LONGEST_RECORD - head))
-      const areas = planAreas(all.slice(entries.length), space)
-      const used = head + sum(entries) + (areas.length > 0 ? CONTINUATION_ENTRY : 0)
-      const lengthBytes = used + (used % 2)
-      const sections = role === 'named' ? sectionsOf(node) : sectionsOf(directory)
-      return sections.map((section) => ({
-        role,
-        node,
-        identifier,
-        entries,
-        areas,
-        lengthBytes,
-        section,
-      }))
-    }
-    const named = dialect.name(directory)
-    const records = [
-      ...record('self', directory, SELF),
-      ...record('parent', parent?.directory ?? directory, PARENT),
-      ...named.flatMap(({ node, identifier }) => record('named', node, identifier)),
-    ]
-    const plan: DirectoryPlan = {
-      ...next,
-      number: plans.length + 1,
-      records,
-      sizeBytes: recordSpace(records),
-      continuationBytes: space.sizeBytes,
-    }
-    plans.push(plan)
-    if (plans.length > MOST_DIRECTORIES)
+    if (plans.length === MOST_DIRECTORIES)
       throw isoFaults.tooLarge(`an image holds at most ${MOST_DIRECTORIES} directories; pack some`)
+    const named = dialect.name(next.directory)
+    const plan = planDirectory({ ...next, number: plans.length + 1 }, named, dialect)
+    plans.push(plan)
     for (const { node, identifier } of named) {
       if (node.kind === 'directory') waiting.push({ directory: node, identifier, parent: plan })
     }

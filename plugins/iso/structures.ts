@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { encodeBootCatalog } from './boot-catalog.ts'
 import { encodeRecord, GOES_ON, IS_DIRECTORY } from './directory-record.ts'
-import { isoFaults } from './faults.ts'
 import { Fields } from './fields.ts'
 import type { DirectoryPlan, RecordPlan } from './hierarchy.ts'
 import {
@@ -11,7 +10,7 @@ import {
   pathTableRecord,
 } from './layout.ts'
 import { continuation } from './rock-ridge.ts'
-import { SECTOR, sectorsOf } from './sector.ts'
+import { FIRST_DESCRIPTOR, SECTOR, sectorsOf } from './sector.ts'
 import type { IsoDirectory } from './tree.ts'
 import { bootRecord, terminator, volumeDescriptor } from './volume-descriptor.ts'
 
@@ -23,7 +22,7 @@ export interface Placed {
 
 function placeOf(hierarchy: PlacedHierarchy, directory: IsoDirectory): DirectoryPlace {
   const place = hierarchy.places.get(directory)
-  if (!place) throw isoFaults.invalid(`${directory.path} has no place in the image`)
+  if (!place) throw new Error(`${directory.path} has no place in the image`)
   return place
 }
 
@@ -95,7 +94,7 @@ function descriptors(layout: IsoLayout): Uint8Array[] {
   const describe = (kind: 'primary' | 'joliet') => {
     const hierarchy = layout[kind]
     const [root] = hierarchy.plans
-    if (!root) throw isoFaults.invalid('an image has a root directory')
+    if (!root) throw new Error('an image has a root directory')
     return volumeDescriptor(kind, {
       volumeId: layout.volumeId,
       modifiedAt: layout.modifiedAt,
@@ -114,7 +113,7 @@ function descriptors(layout: IsoLayout): Uint8Array[] {
 
 /** Everything of the image but the files, in the order of its places. */
 export function* structures(layout: IsoLayout): Generator<Placed> {
-  let lba = 16
+  let lba = FIRST_DESCRIPTOR
   for (const bytes of descriptors(layout)) {
     yield { lba, bytes }
     lba += 1

@@ -46,24 +46,27 @@ const LONGEST_TARGET = 4_095
 interface Draft {
   readonly path: string
   readonly children: Map<string, Draft>
-  content: Exclude<IsoContent, 'directory'> | undefined
+  /** Undefined for a directory that only its children name. */
+  content: IsoContent | undefined
 }
 
 const draft = (path: string): Draft => ({ path, children: new Map(), content: undefined })
+
+const isDirectory = ({ content }: Draft) => content === undefined || content === 'directory'
 
 function graft(root: Draft, path: string, content: IsoContent): void {
   const names = path.replace(/^\//, '').split('/')
   let at = root
   for (const name of names) {
     checkName(name, path)
-    if (at.content !== undefined)
+    if (!isDirectory(at))
       throw isoFaults.invalid(`${at.path} is both a file and the directory of ${path}; rename one`)
     const next = at.children.get(name) ?? draft(`${at.path}/${name}`)
     at.children.set(name, next)
     at = next
   }
-  if (content === 'directory') return
-  if (at.content !== undefined || at.children.size > 0)
+  const isFree = at.content === undefined && at.children.size === 0
+  if (!isFree && !(content === 'directory' && isDirectory(at)))
     throw isoFaults.invalid(`${at.path} is there twice; give it once`)
   at.content = content
 }
@@ -82,7 +85,7 @@ async function sizeOf(path: string, content: IsoBytes): Promise<number> {
 export const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
 
 async function finish(name: string, { path, content, children }: Draft): Promise<IsoNode> {
-  if (content === undefined) {
+  if (content === undefined || content === 'directory') {
     const sorted = [...children].sort(([a], [b]) => byText(a, b))
     const nodes: IsoNode[] = []
     for (const [childName, child] of sorted) nodes.push(await finish(childName, child))
@@ -92,7 +95,8 @@ async function finish(name: string, { path, content, children }: Draft): Promise
   if (content instanceof Uint8Array || !('linkTo' in content))
     return { kind: 'file', name, path, sizeBytes: await sizeOf(path, content), content }
   const { linkTo } = content
-  if (linkTo === '' || linkTo.includes('\0') || utf8(linkTo).length > LONGEST_TARGET)
+  const isText = linkTo !== '' && !linkTo.includes('\0') && linkTo.isWellFormed()
+  if (!isText || utf8(linkTo).length > LONGEST_TARGET)
     throw isoFaults.name(`the link ${path} points to a name that can not be; correct its target`)
   return { kind: 'link', name, path, target: linkTo }
 }
@@ -102,6 +106,7 @@ export async function buildTree(contents: ReadonlyMap<string, IsoContent>): Prom
   const root = draft('')
   for (const [path, content] of contents) graft(root, path, content)
   const node = await finish('', root)
-  if (node.kind !== 'directory') throw isoFaults.invalid('the root of an image is a directory')
+  // An empty path was refused above.
+  if (node.kind !== 'directory') throw new Error('the root of an image is a directory')
   return node
 }

@@ -120,6 +120,13 @@ describe('writing an image', () => {
     ],
     ['a file that is a directory too', 'iso.invalid', () => of(['/a', one], ['/a/b', one])],
     ['a directory that is a file too', 'iso.invalid', () => of(['/a/b', one], ['/a', one])],
+    ['a file, then a directory', 'iso.invalid', () => of(['/a', one], ['a', 'directory'])],
+    [
+      'an empty directory, then a file',
+      'iso.invalid',
+      () => of(['/a/b', 'directory'], ['/a', one]),
+    ],
+    ['half a surrogate pair in a link', 'iso.name', () => of(['/l', { linkTo: '\ud83d' }])],
     ['the same path twice', 'iso.invalid', () => of(['/a', one], ['a', one])],
     ['a volume id of 33 characters', 'iso.invalid', () => ({ ...of(), volumeId: 'V'.repeat(33) })],
     ['a volume id with an umlaut', 'iso.invalid', () => ({ ...of(), volumeId: 'Ü' })],

@@ -55,7 +55,7 @@ class Sink {
   /** Zeros up to the sector. */
   async padTo(lba: number): Promise<void> {
     const end = lba * SECTOR
-    if (this.position > end) throw isoFaults.invalid(`sector ${lba} of the image is already taken`)
+    if (this.position > end) throw new Error(`sector ${lba} of the image is already taken`)
     while (this.position < end) {
       const gap = this.room.subarray(0, end - this.position).fill(0)
       await this.advance(gap.length)

@@ -122,6 +122,17 @@ describe('bodies', () => {
   })
 })
 
+test.each([
+  ['dell-r750', '/redfish/v1/Managers/iDRAC.Embedded.1', '2026-11-22T05:00:00-05:00'],
+  ['dell-r750', '/redfish/v1/TaskService', '2026-11-22T05:00:00-05:00'],
+  ['supermicro-x13', '/redfish/v1/Managers/1', '2026-11-22T10:00:00Z'],
+  ['hpe-dl360', '/redfish/v1/Managers/1', '2026-11-22T10:00:00Z'],
+])('the clock of %s at %s goes on in its time zone', async (personality, path, shown) => {
+  const now = () => Date.parse('2026-11-22T10:00:00Z')
+  await using open = await openMachine({ personality }, { now })
+  expect((await open.send('GET', `${path}/`)).body.DateTime).toBe(shown)
+})
+
 describe('odd callers', () => {
   test('a path of two slashes is a path: 404', async () => {
     await using open = await openMachine({ personality: 'dell-r750' })

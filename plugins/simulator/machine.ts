@@ -104,6 +104,7 @@ export class SimulatedMachine {
       sessions: this.#sessions,
       tasks: this.#tasks,
       machine: this.#behindController(),
+      now,
     })
     this.exchanges = new Exchanges((asked) => controller.handle(asked), now)
   }

@@ -45,6 +45,8 @@ describe.each(personalityNames)('%s', (personality) => {
       if (LIVE.includes(path)) continue
       const { status, body } = await open.send('GET', `${path}/`)
       expect([path, status]).toEqual([path, 200])
+      // Clocks go on.
+      if (isResource(resource) && resource['DateTime']) body.DateTime = resource['DateTime']
       expect([path, sha256(body)]).toEqual([path, sha256(resource)])
     }
   })

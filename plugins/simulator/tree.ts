@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+import { HOUR, MINUTE } from '../../core/units.ts'
 import type { Drive } from './drive.ts'
 import { tagged } from './etag.ts'
 import type { Manners } from './manners.ts'
 import { type Override, showOverride } from './override.ts'
 import type { Session, Sessions } from './sessions.ts'
 import type { Tasks } from './tasks.ts'
-import type { Resource } from './wire.ts'
+import { type Resource, text } from './wire.ts'
 
 export const ROOT = '/redfish/v1'
 export const SESSIONS = `${ROOT}/SessionService/Sessions`
@@ -20,6 +21,8 @@ export interface TreeParts {
   readonly sessions: Sessions
   readonly tasks: Tasks
   readonly machine: { readonly power: string; readonly override: Override }
+  /** Unix ms: the controller's clock. */
+  readonly now: () => number
 }
 
 /** The resources as they are now: captured, but for what has a state. */
@@ -35,7 +38,7 @@ export class Tree {
     const { captured, manners } = this.#parts
     const drive = this.#parts.drives.find((each) => each.uri === path)
     const present = drive ? drive.read() : this.#stateful(path)
-    return present && tagged(present, captured.get(path), manners)
+    return present && ticking(tagged(present, captured.get(path), manners), this.#parts.now())
   }
 
   has(path: string): boolean {
@@ -61,6 +64,17 @@ export class Tree {
     const Boot = showOverride(resource, machine.override)
     return { ...resource, Boot, PowerState: machine.power }
   }
+}
+
+/** The clock of managers and services goes on, in its captured time zone; their ETags do not. */
+function ticking(resource: Resource, now: number): Resource {
+  const captured = text(resource, 'DateTime')
+  if (captured === '') return resource
+  const [zone = 'Z', sign, hours, minutes] = /([+-])(\d\d):(\d\d)$/.exec(captured) ?? []
+  const offset =
+    (Number(hours ?? 0) * HOUR + Number(minutes ?? 0) * MINUTE) * (sign === '-' ? -1 : 1)
+  const local = new Date(now + offset).toISOString().slice(0, '2026-11-22T10:00:00'.length)
+  return { ...resource, DateTime: `${local}${zone}` }
 }
 
 function collection(captured: Resource = {}, uris: readonly string[]): Resource {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** A corpus of recipes in normal form for install-linux.target: every field, every boundary, each invalid in one way. */
-import { full, type Json, type JsonObject, least, type Path, places } from './recipe-values.ts'
+import type { Json, JsonObject, Path } from './recipe-json.ts'
+import { full, least, lists, places, required } from './recipe-values.ts'
 
 export interface CorpusCase {
   readonly name: string
@@ -70,39 +71,8 @@ const OPTIONAL = new Set([
   'metadata',
 ])
 
-/** The members of `full` without which the rest is invalid. */
-const REQUIRED: readonly Path[] = [
-  ['task_target'],
-  ['target_disk'],
-  ['oci_url'],
-  ['partition_layout'],
-  ['partition_layout', 0, 'size'],
-  ['partition_layout', 2, 'size'],
-  ['overwrite', 'disk_serial'],
-  ['network', 'ethernets'],
-  ['network', 'ethernets', 'lan0', 'match'],
-  ['network', 'ethernets', 'lan0', 'match', 'macaddress'],
-  ['network', 'ethernets', 'lan0', 'routes', 0, 'to'],
-  ['network', 'bonds', 'bond0', 'interfaces'],
-  ['network', 'bonds', 'bond0', 'parameters'],
-  ['network', 'bonds', 'bond0', 'parameters', 'mode'],
-  ['network', 'vlans', 'bond0.20', 'id'],
-  ['network', 'vlans', 'bond0.20', 'link'],
-]
-
-/** Lists: [place, longest]. One entry more is one too many. */
-const LISTS: readonly (readonly [Path, number])[] = [
-  [['partition_layout'], 128],
-  [['network', 'ethernets', 'lan0', 'addresses'], 64],
-  [['network', 'ethernets', 'lan0', 'routes'], 256],
-  [['network', 'ethernets', 'lan0', 'nameservers', 'addresses'], 16],
-  [['network', 'ethernets', 'lan0', 'nameservers', 'search'], 32],
-  [['network', 'bonds', 'bond0', 'interfaces'], 16],
-]
-
-const lookUp = (path: Path): Json =>
-  path.reduce<Json | undefined>((value, key) => (value as JsonObject | undefined)?.[key], full) ??
-  null
+const lookUp = (recipe: JsonObject, path: Path): Json | undefined =>
+  path.reduce<Json | undefined>((value, key) => (value as JsonObject | undefined)?.[key], recipe)
 
 const named = (what: string, path: Path, value?: Json) =>
   `${what} ${path.join('.')}${value === undefined ? '' : ` = ${JSON.stringify(value).slice(0, 60)}`}`
@@ -114,12 +84,12 @@ function* singleChanges(): Generator<CorpusCase> {
     for (const value of bad)
       yield { name: named('bad', path, value), recipe: at(full, path, value), valid: false }
   }
-  for (const path of REQUIRED)
+  for (const path of required)
     yield { name: named('without', path), recipe: at(full, path, undefined), valid: false }
   for (const name of OPTIONAL)
     yield { name: named('without', [name]), recipe: at(full, [name], undefined), valid: true }
-  for (const [path, longest] of LISTS) {
-    const [first = null] = lookUp(path) as Json[]
+  for (const [path, longest] of lists) {
+    const [first = null] = lookUp(full, path) as Json[]
     const lengths = [
       [1, true],
       [longest, true],
@@ -169,10 +139,10 @@ function* mixtures(count: number, seed: number): Generator<CorpusCase> {
   for (let index = 0; index < count; index++) {
     let recipe = next() < 0.2 ? least : full
     for (const { path, good } of places) {
-      if (next() > 0.5 || (recipe === least && path.length > 1)) continue
       const value = pick(good)
-      if (value !== undefined && (path.length === 1 || recipe['network']))
-        recipe = at(recipe, path, value)
+      // A place inside of something that was replaced may be gone.
+      const there = path.length === 1 || lookUp(recipe, path) !== undefined
+      if (next() < 0.5 && there && value !== undefined) recipe = at(recipe, path, value)
     }
     for (const name of OPTIONAL) if (next() < 0.15) recipe = at(recipe, [name], undefined)
     const spoil = next() < 0.34
@@ -183,13 +153,18 @@ function* mixtures(count: number, seed: number): Generator<CorpusCase> {
   }
 }
 
-/** The whole corpus; the same on every machine. */
+/** The whole corpus, no recipe twice; the same on every machine. */
 export function recipeCorpus(): readonly CorpusCase[] {
-  return [
+  const all: CorpusCase[] = [
     { name: 'least', recipe: least, valid: true },
     { name: 'full', recipe: full, valid: true },
     ...singleChanges(),
     ...brokenPlaces(),
     ...mixtures(300, 20_251_105),
   ]
+  const known = new Set<string>()
+  return all.filter(({ recipe }) => {
+    const text = JSON.stringify(recipe)
+    return !known.has(text) && known.add(text)
+  })
 }

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** What the fields of a Linux recipe may hold, and what they may not: the material of the corpus. */
-
-export type Json = null | boolean | number | string | Json[] | { [name: string]: Json }
-export type JsonObject = { [name: string]: Json }
-export type Path = readonly (string | number)[]
+import type { JsonObject, Path, Place } from './recipe-json.ts'
+import { network, networkLists, networkPlaces, networkRequired } from './recipe-network-values.ts'
 
 /** Nothing that could be left out. */
 export const least: JsonObject = {
@@ -52,37 +50,7 @@ export const full: JsonObject = {
       bootable: false,
     },
   ],
-  network: {
-    version: 2,
-    ethernets: {
-      lan0: {
-        match: { macaddress: '52:54:00:12:34:56' },
-        'set-name': 'lan0',
-        dhcp4: false,
-        dhcp6: false,
-        'accept-ra': true,
-        addresses: ['10.0.0.5/24', '2001:db8::5/64'],
-        routes: [{ to: 'default', via: '10.0.0.1', metric: 100, 'on-link': false }],
-        nameservers: { addresses: ['10.0.0.2', '2001:db8::2'], search: ['example.org'] },
-        mtu: 9000,
-      },
-      lan1: { match: { macaddress: '52:54:00:12:34:57' } },
-    },
-    bonds: {
-      bond0: {
-        interfaces: ['lan1'],
-        parameters: {
-          mode: '802.3ad',
-          primary: 'lan1',
-          'lacp-rate': 'fast',
-          'mii-monitor-interval': 100,
-          'transmit-hash-policy': 'layer3+4',
-        },
-        dhcp4: true,
-      },
-    },
-    vlans: { 'bond0.20': { id: 20, link: 'bond0', addresses: ['10.20.0.5/24'] } },
-  },
+  network,
   user_data: '#cloud-config\nhostname: node-1\n',
   env: { ROLE: 'web', lower_case: '' },
   notes: 'first of its kind',
@@ -90,7 +58,7 @@ export const full: JsonObject = {
 }
 
 /** Values that a place of `full` may hold, and values that it may not. */
-export const places: readonly { path: Path; good: readonly Json[]; bad: readonly Json[] }[] = [
+export const places: readonly Place[] = [
   { path: ['schema_version'], good: ['1', '1.0', '1.17'], bad: ['', '2', '1.', '01', '1.x', 'v1'] },
   {
     path: ['task_target'],
@@ -123,6 +91,9 @@ export const places: readonly { path: Path; good: readonly Json[]; bad: readonly
       '/tmp/disk',
       {},
       { serial: '' },
+      { path: 'sda' },
+      { serial: 'x'.repeat(129) },
+      { model: '' },
       { model: 'x'.repeat(129) },
       { model: '😀'.repeat(129) },
       { wwn: 'x y' },
@@ -142,6 +113,7 @@ export const places: readonly { path: Path; good: readonly Json[]; bad: readonly
       'Any',
       {},
       { disk_serial: '' },
+      { disk_serial: 'x'.repeat(129) },
       { serial: 'S1' },
       { disk_serial: 'S1', path: '/dev/sda' },
     ],
@@ -251,85 +223,7 @@ export const places: readonly { path: Path; good: readonly Json[]; bad: readonly
     ],
   },
   { path: ['partition_layout', 0, 'bootable'], good: [true, false], bad: ['true', 1] },
-  { path: ['network', 'version'], good: [2], bad: [1, '2'] },
-  {
-    path: ['network', 'ethernets', 'lan0', 'match', 'macaddress'],
-    good: ['00:00:5E:00:53:01'],
-    bad: ['', '00-00-5e-00-53-01', '00005e005301', '00:00:5e:00:53', '00:00:5e:00:53:0g'],
-  },
-  {
-    path: ['network', 'ethernets', 'lan0', 'set-name'],
-    good: ['e', 'enp0s31f6', 'x'.repeat(15)],
-    bad: ['', 'x'.repeat(16), 'a b', '-a', 'a/b'],
-  },
-  {
-    path: ['network', 'ethernets', 'lan0', 'addresses', 0],
-    good: [
-      '0.0.0.0/0',
-      '255.255.255.255/32',
-      '::/0',
-      '::1/128',
-      '1:2:3:4:5:6:7:8/64',
-      '1::8/64',
-      '1:2:3:4:5:6:7::/112',
-      '::2:3:4:5:6:7:8/64',
-      'fe80::abcd/64',
-      '1:2::5:6:7:8/9',
-    ],
-    bad: [
-      '',
-      '10.0.0.5',
-      '10.0.0.5/33',
-      '10.0.0.256/24',
-      '10.0.0/24',
-      '010.0.0.5/24',
-      '::/129',
-      '1:2:3:4:5:6:7/64',
-      '1::2::3/64',
-      '12345::/64',
-      '::1',
-      '1:2:3:4:5:6:7:8:9/64',
-      '::ffff:10.0.0.1/96',
-      'fe80::1%eth0/64',
-      '10.0.0.5/ 24',
-    ],
-  },
-  {
-    path: ['network', 'ethernets', 'lan0', 'routes', 0, 'to'],
-    good: ['default', '10.1.0.0/16', '::/0'],
-    bad: ['', '10.1.0.1', 'Default', 'all'],
-  },
-  {
-    path: ['network', 'ethernets', 'lan0', 'routes', 0, 'via'],
-    good: ['10.0.0.254', 'fe80::1'],
-    bad: ['', 'gateway', '10.0.0.1/24', '1.2.3'],
-  },
-  {
-    path: ['network', 'ethernets', 'lan0', 'routes', 0, 'metric'],
-    good: [0, 4_294_967_295],
-    bad: [-1, 4_294_967_296, 0.5],
-  },
-  {
-    path: ['network', 'ethernets', 'lan0', 'mtu'],
-    good: [68, 1500, 65_535],
-    bad: [67, 65_536, 1500.5],
-  },
-  {
-    path: ['network', 'ethernets', 'lan0', 'nameservers', 'search', 0],
-    good: ['a', 'a-b.example', '1.example'],
-    bad: ['', '-a', 'a-', 'a..b', 'a b', 'x'.repeat(64)],
-  },
-  {
-    path: ['network', 'bonds', 'bond0', 'parameters', 'mode'],
-    good: ['active-backup', 'balance-rr'],
-    bad: ['', '4', 'lacp'],
-  },
-  {
-    path: ['network', 'bonds', 'bond0', 'parameters', 'mii-monitor-interval'],
-    good: [0, 60_000],
-    bad: [-1, 60_001, 1.5],
-  },
-  { path: ['network', 'vlans', 'bond0.20', 'id'], good: [1, 4_094], bad: [0, 4_095, 20.5] },
+  ...networkPlaces,
   {
     path: ['user_data'],
     good: [
@@ -356,6 +250,10 @@ export const places: readonly { path: Path; good: readonly Json[]; bad: readonly
       { path: 'a//b' },
       { path: '' },
       { file: 'x' },
+      { path: 'x', mode: '0644' },
+      { url: 5 },
+      { path: 5 },
+      { content: 'x'.repeat(1_048_577) },
     ],
   },
   {
@@ -385,4 +283,22 @@ export const places: readonly { path: Path; good: readonly Json[]; bad: readonly
     bad: ['x'.repeat(2_001), '😀'.repeat(2_001), ['a', 'b']],
   },
   { path: ['metadata'], good: [{}, { any: { thing: [1, null] } }], bad: [] },
+]
+
+/** The members of `full` without which the rest is invalid. */
+export const required: readonly Path[] = [
+  ['task_target'],
+  ['target_disk'],
+  ['oci_url'],
+  ['partition_layout'],
+  ['partition_layout', 0, 'size'],
+  ['partition_layout', 2, 'size'],
+  ['overwrite', 'disk_serial'],
+  ...networkRequired,
+]
+
+/** Lists of `full` and how many entries they take at most; the least is one. */
+export const lists: readonly (readonly [Path, number])[] = [
+  [['partition_layout'], 128],
+  ...networkLists,
 ]

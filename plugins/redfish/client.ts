@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+import { Fault } from '../../core/faults.ts'
 import { retry } from '../../core/retry.ts'
 import { type Answer, told } from './answer.ts'
 import type { Method } from './connection.ts'
 import type { Ask, Exchange } from './exchange.ts'
+import { redfishFaults } from './faults.ts'
 import type { Login } from './login.ts'
-import { generalFault, isTransient, refusal } from './refusal.ts'
+import { isTransient, refusal } from './refusal.ts'
 
 export type Note = (level: 'info' | 'warn' | 'error', message: string) => void
 
@@ -34,6 +36,32 @@ export interface ClientParts {
   readonly login: Login
   readonly note: Note
   readonly options: { readonly retries: number; readonly retryPauseMs: number }
+}
+
+const SHUT = redfishFaults.coolingDown('').code
+
+/**
+ * Repeats what may pass. A gate that shuts meanwhile is not waited for: no short pause opens it, and
+ * what shut it is the better thing to tell.
+ */
+export async function patiently<T>(
+  { retries, retryPauseMs }: ClientParts['options'],
+  signal: AbortSignal,
+  work: () => Promise<T>,
+): Promise<T> {
+  let before: unknown
+  let shut = false
+  const again = (error: unknown) => error instanceof Fault && error.kind.retry && !shut
+  return retry({ attempts: retries, pauseMs: retryPauseMs, signal, again }, async () => {
+    try {
+      return await work()
+    } catch (error) {
+      shut = error instanceof Fault && error.code === SHUT
+      if (shut && before !== undefined) throw before
+      before = error
+      throw error
+    }
+  })
 }
 
 /** Says in the job's log what the controller said, once for the same words in a row. */
@@ -74,35 +102,28 @@ export function createClient(parts: ClientParts): Client {
   }
 
   /** For what may be sent twice: transient answers and lost connections are tried again. */
-  const patiently = (ask: Ask, signal: AbortSignal) =>
-    retry(
-      {
-        attempts: parts.options.retries,
-        pauseMs: parts.options.retryPauseMs,
-        signal,
-      },
-      async () => {
-        const answer = await once(ask, signal)
-        if (isTransient(answer)) throw generalFault(answer) ?? refusal(answer)
-        return answer
-      },
-    )
+  const again = (ask: Ask, signal: AbortSignal) =>
+    patiently(parts.options, signal, async () => {
+      const answer = await once(ask, signal)
+      if (isTransient(answer)) throw refusal(answer)
+      return answer
+    })
 
   return {
     host: parts.host,
     async get(path, signal) {
-      let answer = await patiently({ method: 'GET', path }, signal)
+      let answer = await again({ method: 'GET', path }, signal)
       // HPE documents URIs with a slash at the end, and some firmware insists.
       if (answer.status === 404 && !/[?#]|\/$/.test(path)) {
-        answer = await patiently({ method: 'GET', path: `${path}/` }, signal)
+        answer = await again({ method: 'GET', path: `${path}/` }, signal)
       }
       if (!answer.ok) throw refusal(answer)
       return answer
     },
-    look: (path, signal) => patiently({ method: 'GET', path }, signal),
+    look: (path, signal) => again({ method: 'GET', path }, signal),
     send: (method, path, signal, body, headers) => {
       const ask = { method, path, body, ...(headers ? { headers } : {}) }
-      return method === 'POST' ? once(ask, signal) : patiently(ask, signal)
+      return method === 'POST' ? once(ask, signal) : again(ask, signal)
     },
   }
 }

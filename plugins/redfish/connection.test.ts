@@ -150,7 +150,7 @@ describe('connections that fail', () => {
     await using contact = await createContact({
       url: gone.url,
       now: () => now,
-      config: { breaker_failures: 2, breaker_pause_s: 30 },
+      config: { breaker_failures: 2, breaker_pause_s: 30, retries: 1 },
     })
     const code = () => contact.open().catch((caught) => caught.code)
     expect([await code(), await code(), await code()]).toEqual([
@@ -160,6 +160,14 @@ describe('connections that fail', () => {
     ])
     now = 30_000
     expect(await code()).toBe('redfish.unreachable')
+  })
+
+  test('a BMC that comes back in time is waited for', async () => {
+    let left = 3
+    const drop: ReturnType<Behaviour> = (_, socket) => void socket.resetAndDestroy()
+    await using met = await start((heard) => (left-- > 0 ? drop : tree()(heard)))
+    await using session = await met.contact.open()
+    expect(session.identity.vendor).toBe('Example')
   })
 
   test('a connection that is reset once is made again for a GET', async () => {

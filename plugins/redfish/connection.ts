@@ -95,7 +95,7 @@ export function openConnection(parts: ConnectionParts): Connection {
     } catch (cause) {
       signal.throwIfAborted()
       const fault = connectionFault(cause, host, request, options.requestTimeoutMs)
-      if (fault.kind.retry) gate.failed()
+      if (fault.kind.retry) gate.failed(fault)
       throw fault
     }
   }

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import { Fault } from '../../core/faults.ts'
 import type { Drive, Scheme } from '../../core/jobs/bmc.ts'
 import type { Answer } from './answer.ts'
-import type { Client, Note } from './client.ts'
-import { membersOf } from './collection.ts'
-import { redfishFaults } from './faults.ts'
-import { ActionInfo, ComputerSystem, Manager, parseResource, VirtualMedia } from './resources.ts'
+import type { Client } from './client.ts'
+import { ActionInfo, parseResource, VirtualMedia } from './resources.ts'
 
 /** A drive and what can be done with it. */
 export interface VirtualDrive {
@@ -18,14 +15,6 @@ export interface VirtualDrive {
   readonly required: readonly string[]
   readonly etag: string | undefined
 }
-
-/** A place where drives were found, in the order in which they are to be preferred. */
-export interface DriveBay {
-  readonly owner: Drive['owner']
-  readonly uris: readonly string[]
-}
-
-const MISSING = redfishFaults.missing('').code
 
 const SCHEMES: readonly Scheme[] = ['http', 'https']
 
@@ -92,37 +81,6 @@ export async function readDrive(
     required: parameters.filter(({ Required }) => Required).map(({ Name }) => Name),
     etag: etagOf(answer, media['@odata.etag']),
   }
-}
-
-/** Where drives are: below the system, then below every manager; each drive once. */
-export async function findBays(
-  client: Client,
-  systemUri: string,
-  managerUris: readonly string[],
-  note: Note,
-  signal: AbortSignal,
-): Promise<readonly DriveBay[]> {
-  const system = parseResource(ComputerSystem, await client.get(systemUri, signal))
-  const bays: DriveBay[] = []
-  const known = new Set<string>()
-  const add = async (owner: Drive['owner'], collection: string | undefined) => {
-    if (collection === undefined || known.has(collection)) return
-    known.add(collection)
-    const uris = await membersOf(client, collection, signal).catch((error) => {
-      // A link that leads nowhere: other places may have drives.
-      if (!(error instanceof Fault) || error.code !== MISSING) throw error
-      note('warn', error.message)
-      return []
-    })
-    bays.push({ owner, uris: uris.filter((uri) => !known.has(uri)) })
-    for (const uri of uris) known.add(uri)
-  }
-  await add('system', system.VirtualMedia?.['@odata.id'])
-  for (const uri of managerUris) {
-    const manager = parseResource(Manager, await client.get(uri, signal))
-    await add('manager', manager.VirtualMedia?.['@odata.id'])
-  }
-  return bays
 }
 
 export type InfoReader = (uri: string, signal: AbortSignal) => Promise<ActionInfo>

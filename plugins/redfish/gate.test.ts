@@ -45,16 +45,16 @@ test('who is aborted while waiting leaves the queue', async () => {
 test('after too many failures it is shut for a while, and says so', async () => {
   let now = 0
   const gate = createGate('10.0.0.5', OPTIONS, () => now)
-  for (let time = 0; time < 3; time++) gate.failed()
+  for (let time = 0; time < 3; time++) gate.failed(new Error('No route to it.'))
   await expect(gate.pass(never, async () => 1)).rejects.toMatchObject({
     code: 'redfish.cooling-down',
     retryAfterSeconds: 30,
-    message: expect.stringContaining('10.0.0.5'),
+    message: expect.stringMatching(/10\.0\.0\.5 failed.*No route to it\./),
   })
   now = 30_000
   expect(await gate.pass(never, async () => 1)).toBe(1)
   // Still broken: one more failure is enough.
-  gate.failed()
+  gate.failed(new Error('No route to it.'))
   await expect(gate.pass(never, async () => 1)).rejects.toMatchObject({
     code: 'redfish.cooling-down',
   })
@@ -62,10 +62,10 @@ test('after too many failures it is shut for a while, and says so', async () => 
 
 test('an answer opens it again', async () => {
   const gate = createGate('bmc', OPTIONS, () => 0)
-  gate.failed()
-  gate.failed()
+  gate.failed(new Error('No route to it.'))
+  gate.failed(new Error('No route to it.'))
   gate.answered()
-  gate.failed()
+  gate.failed(new Error('No route to it.'))
   expect(await gate.pass(never, async () => 1)).toBe(1)
 })
 

@@ -8,8 +8,8 @@ import { redfishFaults } from './faults.ts'
 export interface Gate {
   /** Runs `work` when its turn comes. Throws `redfish.cooling-down` while the door is shut. */
   pass<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T>
-  /** A connection failed. */
-  failed(): void
+  /** A connection failed, and why. */
+  failed(because: Error): void
   /** The BMC answered, whatever it said. */
   answered(): void
 }
@@ -24,6 +24,7 @@ export function createGate(bmc: string, options: GateOptions, now: () => number)
   let busy = 0
   let failures = 0
   let shutUntil = 0
+  let cause: Error | undefined
   const waiting: Array<() => void> = []
 
   const refuseWhileShut = () => {
@@ -31,8 +32,8 @@ export function createGate(bmc: string, options: GateOptions, now: () => number)
     if (leftMs <= 0) return
     const leftSeconds = Math.ceil(leftMs / 1_000)
     throw redfishFaults.coolingDown(
-      `The last ${failures} connections to the BMC ${bmc} failed: it is left alone for another ${leftSeconds} s. Check its address, cable and network.`,
-      { retryAfterSeconds: leftSeconds },
+      `The last ${failures} connections to the BMC ${bmc} failed: it is left alone for another ${leftSeconds} s. ${cause?.message ?? ''}`.trim(),
+      { retryAfterSeconds: leftSeconds, cause },
     )
   }
 
@@ -64,8 +65,9 @@ export function createGate(bmc: string, options: GateOptions, now: () => number)
         waiting.shift()?.()
       }
     },
-    failed() {
+    failed(because) {
       failures++
+      cause = because
       // After the pause one failure is enough to shut it again.
       if (failures >= options.breakerFailures) shutUntil = now() + options.breakerPauseMs
     },

@@ -1,76 +1,14 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { describe, expect, test } from 'bun:test'
-import { type ContactOptions, createContact } from '../../test/fake-bmc/contact.ts'
-import { type Heard, type Reply, refusalBody, scriptBmc } from '../../test/fake-bmc/scripted.ts'
-import {
-  at,
-  type Overrides,
-  type Resource,
-  smallTree,
-  treeBehaviour,
-} from '../../test/fake-bmc/tree.ts'
+import { DRIVE as A, startDriveBmc } from '../../test/fake-bmc/drive-bmc.ts'
+import { refusalBody } from '../../test/fake-bmc/scripted.ts'
+import type { Resource } from '../../test/fake-bmc/tree.ts'
 import { showsImage } from './insert.ts'
 
-const A = '/redfish/v1/Managers/M/VirtualMedia/A'
 const IMAGE = 'http://10.0.0.1:8080/media/t/0123/boot.iso'
 const OLD = 'http://10.0.0.9/old.iso'
 const signal = AbortSignal.timeout(30_000)
 
-type Answering = (heard: Heard) => Reply | undefined
-
-/** A controller with one drive that takes and gives; `insert` and `eject` may answer something else. */
-async function start(
-  parts: {
-    readonly insert?: Answering
-    readonly eject?: Answering
-    readonly drive?: Resource
-    readonly more?: Overrides
-  } = {},
-  options: Partial<ContactOptions> = {},
-) {
-  const resources = smallTree()
-  const drive = at(resources, A)
-  Object.assign(drive, parts.drive)
-  const fill = (image: string) =>
-    Object.assign(drive, { Image: image, Inserted: true, ConnectedVia: 'URI' })
-  const empty = () =>
-    Object.assign(drive, { Image: null, Inserted: false, ConnectedVia: 'NotConnected' })
-  const overrides: Overrides = {
-    [`POST ${A}/insert`]: (heard) => {
-      const special = parts.insert?.(heard)
-      if (special) return special
-      fill((heard.body as { Image: string }).Image)
-      return { status: 204 }
-    },
-    [`POST ${A}/eject`]: (heard) => {
-      const special = parts.eject?.(heard)
-      if (special) return special
-      empty()
-      return { status: 204 }
-    },
-    ...parts.more,
-  }
-  await using scope = new AsyncDisposableStack()
-  const bmc = scope.use(await scriptBmc(treeBehaviour(resources, overrides)))
-  const contact = scope.use(await createContact({ url: bmc.url, ...options }))
-  const session = scope.use(await contact.open())
-  const opened = scope.move()
-  const orders = () =>
-    bmc.heard.filter(({ method }) => method === 'POST' || method === 'PATCH').slice(1)
-  return {
-    session,
-    contact,
-    drive,
-    fill,
-    empty,
-    resources,
-    orders,
-    bodies: () => orders().map(({ body }) => body),
-    [Symbol.asyncDispose]: () => opened.disposeAsync(),
-  }
-}
-
-const everything = () => true
 const missing = (name: string) => ({
   status: 400,
   body: refusalBody('Base.1.5.ActionParameterMissing', `${name} is needed.`, ['insert', name]),
@@ -78,21 +16,21 @@ const missing = (name: string) => ({
 
 describe('an image goes in', () => {
   test('with its URL alone, and is looked for', async () => {
-    await using met = await start()
+    await using met = await startDriveBmc()
     await met.session.insertMedia(A, IMAGE, signal)
     expect(met.bodies()).toEqual([{ Image: IMAGE }])
     expect(met.drive['Image']).toBe(IMAGE)
   })
 
   test('after what is in was taken out, even when it is the same', async () => {
-    await using met = await start()
+    await using met = await startDriveBmc()
     met.fill(IMAGE)
     await met.session.insertMedia(A, IMAGE, signal)
     expect(met.orders().map(({ path }) => path)).toEqual([`${A}/eject`, `${A}/insert`])
   })
 
   test('with the members that the controller asks for, one after the other', async () => {
-    await using met = await start({
+    await using met = await startDriveBmc({
       insert: ({ body }) => {
         const given = body as Resource
         const next = ['TransferProtocolType', 'TransferMethod', 'Inserted'].find(
@@ -112,7 +50,7 @@ describe('an image goes in', () => {
   })
 
   test('without what the profile adds and the controller rejects', async () => {
-    await using met = await start(
+    await using met = await startDriveBmc(
       {
         insert: ({ body }) =>
           'Inserted' in (body as Resource)
@@ -130,14 +68,16 @@ describe('an image goes in', () => {
 
   test('when the controller was not ready three times', async () => {
     let left = 3
-    await using met = await start({ insert: () => (left-- > 0 ? { status: 500 } : undefined) })
+    await using met = await startDriveBmc({
+      insert: () => (left-- > 0 ? { status: 500 } : undefined),
+    })
     await met.session.insertMedia(A, IMAGE, signal)
     expect(met.bodies()).toHaveLength(4)
   })
 
   test('after an eject, when the drive was fuller than it said', async () => {
     let freed = false
-    await using met = await start({
+    await using met = await startDriveBmc({
       insert: () =>
         freed
           ? undefined
@@ -158,7 +98,7 @@ describe('an image goes in', () => {
   test('by PATCH with the drive’s ETag, when there is no action', async () => {
     const drive = { Actions: {}, '@odata.etag': 'W/"7"' }
     const seen: (string | undefined)[] = []
-    await using met = await start({
+    await using met = await startDriveBmc({
       drive,
       more: {
         [`GET ${A}`]: () => ({ headers: { Allow: 'GET, PATCH' }, body: met.drive }),
@@ -183,7 +123,7 @@ describe('a 202', () => {
 
   test('is followed to the end of its task', async () => {
     let looks = 0
-    await using met = await start({
+    await using met = await startDriveBmc({
       insert: () => accepted,
       more: {
         [`GET ${monitor}`]: () => {
@@ -200,7 +140,7 @@ describe('a 202', () => {
   test.each(['a list', 'one object'])('that fails is told in its own words: %s', async (shape) => {
     const message = { MessageId: 'iBMC.1.0.FileTransferFailed', Message: 'The file is not there.' }
     const Messages = shape === 'a list' ? [message] : message
-    await using met = await start({
+    await using met = await startDriveBmc({
       insert: () => accepted,
       more: { [`GET ${monitor}`]: () => ({ body: { TaskState: 'Exception', Messages } }) },
     })
@@ -225,7 +165,7 @@ describe('a 202', () => {
       'Completed',
     ],
   ])('fails with %s', async (_, reply, words) => {
-    await using met = await start({
+    await using met = await startDriveBmc({
       insert: () => accepted,
       more: { [`GET ${monitor}`]: () => reply },
     })
@@ -235,7 +175,7 @@ describe('a 202', () => {
   })
 
   test('whose monitor vanishes is over: the drive decides', async () => {
-    await using met = await start({
+    await using met = await startDriveBmc({
       insert: () => {
         met.fill(IMAGE)
         return accepted
@@ -245,7 +185,7 @@ describe('a 202', () => {
   })
 
   test('that does not end in time is an error', async () => {
-    await using met = await start(
+    await using met = await startDriveBmc(
       { insert: () => accepted, more: { [`GET ${monitor}`]: () => ({ status: 202 }) } },
       { config: { insert_timeout_s: 0.1 } },
     )
@@ -299,7 +239,7 @@ describe('an insert that fails', () => {
       says: ['virtual media'],
     },
   ])('$name', async ({ reply, code, says }) => {
-    await using met = await start({ insert: () => reply })
+    await using met = await startDriveBmc({ insert: () => reply })
     const error = await met.session.insertMedia(A, IMAGE, signal).catch((caught) => caught)
     expect(error).toMatchObject({ code })
     expect(error.message).toContain('127.0.0.1')
@@ -307,7 +247,7 @@ describe('an insert that fails', () => {
   })
 
   test('an answer of 2xx with another image in the drive', async () => {
-    await using met = await start({
+    await using met = await startDriveBmc({
       insert: () => {
         met.fill(OLD)
         return { status: 204 }
@@ -319,109 +259,9 @@ describe('an insert that fails', () => {
   })
 
   test('an answer of 2xx and a drive that stays empty is a warning: the reads will decide', async () => {
-    await using met = await start({ insert: () => ({ status: 204 }) })
+    await using met = await startDriveBmc({ insert: () => ({ status: 204 }) })
     await met.session.insertMedia(A, IMAGE, signal)
     expect(met.contact.notes.join('\n')).toContain('warn: The insert was answered well')
-  })
-})
-
-describe('an image goes out', () => {
-  test('with an empty object as the body', async () => {
-    await using met = await start()
-    met.fill(IMAGE)
-    expect(await met.session.ejectMedia(A, everything, signal)).toBe('confirmed')
-    expect(met.orders().map(({ text }) => text)).toEqual(['{}'])
-  })
-
-  test.each([400, 415])('without a body when {} is answered %d', async (status) => {
-    await using met = await start({ eject: ({ text }) => (text === '' ? undefined : { status }) })
-    met.fill(IMAGE)
-    expect(await met.session.ejectMedia(A, everything, signal)).toBe('confirmed')
-    expect(met.orders().map(({ text }) => text)).toEqual(['{}', ''])
-  })
-
-  test('not at all when the drive is empty', async () => {
-    await using met = await start()
-    expect(await met.session.ejectMedia(A, everything, signal)).toBe('confirmed')
-    expect(met.orders()).toEqual([])
-  })
-
-  test('not when it is not ours', async () => {
-    await using met = await start()
-    met.fill(OLD)
-    expect(await met.session.ejectMedia(A, (url) => url === IMAGE, signal)).toBe('confirmed')
-    expect(met.orders()).toEqual([])
-  })
-
-  test.each<{ name: string; after: Resource }>([
-    { name: 'Inserted is false', after: { Inserted: false, Image: IMAGE, ConnectedVia: 'URI' } },
-    {
-      name: 'it is NotConnected',
-      after: { Inserted: true, Image: IMAGE, ConnectedVia: 'NotConnected' },
-    },
-    { name: 'another image is in', after: { Inserted: true, Image: OLD, ConnectedVia: 'URI' } },
-  ])('and is out when $name', async ({ after }) => {
-    await using met = await start({
-      eject: () => {
-        Object.assign(met.drive, after)
-        return { status: 204 }
-      },
-    })
-    met.fill(IMAGE)
-    expect(await met.session.ejectMedia(A, (url) => url === IMAGE, signal)).toBe('confirmed')
-  })
-
-  test('stale, with a warning, when the drive goes on showing it', async () => {
-    await using met = await start({ eject: () => ({ status: 204 }) })
-    met.fill(IMAGE)
-    expect(await met.session.ejectMedia(A, everything, signal)).toBe('stale')
-    expect(met.contact.notes.join('\n')).toContain('warn:')
-  })
-
-  test('after some 5xx', async () => {
-    let left = 2
-    await using met = await start({ eject: () => (left-- > 0 ? { status: 503 } : undefined) })
-    met.fill(IMAGE)
-    expect(await met.session.ejectMedia(A, everything, signal)).toBe('confirmed')
-  })
-
-  test('a refusal is fine when the drive reads empty after it', async () => {
-    await using met = await start({
-      eject: () => {
-        met.empty()
-        return { status: 400, body: refusalBody('IDRAC.2.8.VRM0009', 'No media is attached.') }
-      },
-    })
-    met.fill(IMAGE)
-    expect(await met.session.ejectMedia(A, everything, signal)).toBe('confirmed')
-  })
-
-  test.each([400, 401, 403, 404, 409, 500])(
-    'a refusal with %d is never swallowed',
-    async (status) => {
-      await using met = await start({ eject: () => ({ status }) })
-      met.fill(IMAGE)
-      await expect(met.session.ejectMedia(A, everything, signal)).rejects.toMatchObject({
-        code: expect.stringMatching(/^redfish\.(eject|unauthorized)$/),
-      })
-    },
-  )
-
-  test('by PATCH where there is no action', async () => {
-    await using met = await start({
-      drive: { Actions: {} },
-      more: {
-        [`PATCH ${A}`]: ({ body }) => {
-          // Lenovo takes Image and Inserted together; others Image alone.
-          if ('Inserted' in (body as Resource)) return { status: 400 }
-          met.empty()
-          return { status: 200 }
-        },
-      },
-    })
-    met.fill(IMAGE)
-    expect(await met.session.ejectMedia(A, everything, signal)).toBe('confirmed')
-    expect(met.bodies()).toEqual([{ Image: null, Inserted: false }, { Image: null }])
   })
 })
 

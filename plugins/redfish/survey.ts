@@ -1,188 +1,71 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+import { Fault } from '../../core/faults.ts'
 import type { BmcState, ControllerSurvey, MediaPlan } from '../../core/jobs/bmc.ts'
-import type {
-  ControllerIdentity,
-  ControllerProfile,
-  ProbeCheck,
-} from '../../core/jobs/controller.ts'
-import { isPlaceholder } from '../../core/machines/names.ts'
-import type { Client } from './client.ts'
-import { membersOf } from './collection.ts'
+import { aliasesOf, realName } from './aliases.ts'
+import type { Contact } from './contact.ts'
 import type { VirtualDrive } from './drives.ts'
-import { Chassis, type ComputerSystem, type Manager, parseResource } from './resources.ts'
-import type { Root } from './root.ts'
+import { redfishFaults } from './faults.ts'
+import { resetTypesOf } from './power.ts'
+import { ComputerSystem, Manager, parseResource } from './resources.ts'
+import { type WarningParts, warningsOf } from './warnings.ts'
 
-const real = (name: string | undefined): name is string =>
-  name !== undefined && !isPlaceholder(name)
-
-/** Serials of the chassis, only where the chassis holds this one system: others would share them. */
-async function chassisSerials(
-  client: Client,
-  system: ComputerSystem,
-  signal: AbortSignal,
-): Promise<readonly string[]> {
-  const uris = system.Links?.Chassis ?? []
-  const serials = uris.slice(0, 4).map(async (uri) => {
-    const answer = await client.look(uri, signal)
-    if (!answer.ok) return undefined
-    const chassis = parseResource(Chassis, answer)
-    return chassis.Links?.ComputerSystems?.length === 1 ? chassis.SerialNumber : undefined
-  })
-  return (await Promise.all(serials)).filter(real)
+export interface SurveyParts {
+  readonly contact: Contact
+  readonly drives: (signal: AbortSignal) => Promise<readonly VirtualDrive[]>
+  readonly read: (signal: AbortSignal) => Promise<BmcState>
+  readonly plan: (signal: AbortSignal) => Promise<MediaPlan>
 }
 
-/** What else names this unit. `SKU` is a model number, except where the profile says otherwise. */
-export async function aliasesOf(
-  client: Client,
-  system: ComputerSystem,
-  profile: ControllerProfile,
-  signal: AbortSignal,
-): Promise<readonly string[]> {
-  const names = [
-    system.UUID,
-    profile.rules.skuIsSerial ? system.SKU : undefined,
-    ...(await chassisSerials(client, system, signal)),
-  ].filter(real)
-  return [...new Set(names)].filter((name) => name !== system.SerialNumber)
-}
+const NO_PLAN = [redfishFaults.noMedia('').code, redfishFaults.boot('').code]
 
-export interface WarningParts {
-  readonly client: Client
-  readonly root: Root
-  /** Where the checks of the profile begin. */
-  readonly places: { readonly system: string; readonly manager: string | undefined }
-  readonly system: ComputerSystem
-  readonly managers: readonly Manager[]
-  readonly profile: ControllerProfile
-  readonly identity: ControllerIdentity
-  readonly drives: readonly VirtualDrive[]
-  readonly resetTypes: readonly string[] | undefined
-  readonly plan: MediaPlan | { readonly missingBecause: string }
-  readonly basicBecause: string | undefined
-  /** `TLSv1.2`; '' for plain HTTP. */
-  readonly tlsProtocol: string
-  readonly insecure: boolean
-  readonly now: number
-}
-
-/** Certificates, logs and tokens are judged by clocks; a few minutes do no harm. */
-const CLOCK_TOLERANCE_MS = 5 * 60_000
-
-function clockWarning(managers: readonly Manager[], now: number): string | undefined {
-  const shown = managers.map(({ DateTime }) => Date.parse(DateTime ?? '')).find(Number.isFinite)
-  if (shown === undefined) return undefined
-  const offMs = Math.abs(shown - now)
-  if (offMs <= CLOCK_TOLERANCE_MS) return undefined
-  const minutes = Math.round(offMs / 60_000)
-  const off = minutes < 2_880 ? `${minutes} min` : `${Math.round(minutes / 1_440)} days`
-  return `The controller's clock is off by ${off} (it says ${new Date(shown).toISOString()}): set its time, or certificates and logs will not fit.`
-}
-
-/** The standard's own licence list (Redfish 2021.3); what older controllers have instead, profiles advise on. */
-async function licenseWarning(client: Client, root: Root, signal: AbortSignal) {
-  const service = root.LicenseService?.['@odata.id']
-  if (service === undefined) return undefined
-  const answer = await client.look(service, signal)
-  const list = (answer.body as { Licenses?: { '@odata.id'?: unknown } } | undefined)?.Licenses
-  const uri = list?.['@odata.id']
-  if (!answer.ok || typeof uri !== 'string') return undefined
-  const licenses = await membersOf(client, uri, signal)
-  return licenses.length > 0
-    ? undefined
-    : 'The controller lists no licence: virtual media from a URL may need one.'
-}
-
-/** Follows property names, and links on the way; undefined where the path ends early. */
-async function lookUp(client: Client, check: ProbeCheck, uri: string, signal: AbortSignal) {
-  let value: unknown = { '@odata.id': uri }
-  for (const name of ['', ...check.path]) {
-    if (typeof value !== 'object' || value === null) return undefined
-    if (name !== '') value = (value as Record<string, unknown>)[name]
-    const link = (value as { '@odata.id'?: unknown } | undefined)?.['@odata.id']
-    const isLinkOnly = typeof link === 'string' && Object.keys(value as object).length === 1
-    if (!isLinkOnly) continue
-    const answer = await client.look(link, signal)
-    value = answer.ok ? answer.body : undefined
+/** No plan is an answer of the survey, not its failure. */
+function missingPlan(error: unknown): { readonly missingBecause: string } {
+  if (error instanceof Fault && NO_PLAN.includes(error.code)) {
+    return { missingBecause: error.message }
   }
-  return value
+  throw error
 }
 
-async function checkWarnings(parts: WarningParts, signal: AbortSignal) {
-  const { client, profile, places } = parts
-  const looks = (profile.rules.checks ?? []).map(async (check) => {
-    const uri = places[check.from]
-    const found = uri === undefined ? undefined : await lookUp(client, check, uri, signal)
-    if (found === undefined) return undefined
-    return new RegExp(check.expect).test(JSON.stringify(found)) ? undefined : check.advice
-  })
-  return Promise.all(looks)
+async function gather(parts: SurveyParts, signal: AbortSignal): Promise<WarningParts> {
+  const { contact } = parts
+  const { client, finding, info } = contact
+  const get = (uri: string) => client.get(uri, signal)
+  const system = parseResource(ComputerSystem, await get(finding.systemUri))
+  const managers = finding.managerUris.map(async (uri) => parseResource(Manager, await get(uri)))
+  return {
+    client,
+    root: contact.root,
+    places: { system: finding.systemUri, manager: finding.managerUris[0] },
+    system,
+    managers: await Promise.all(managers),
+    profile: contact.profile,
+    drives: await parts.drives(signal),
+    resetTypes: await resetTypesOf(system, info, signal),
+    plan: await parts.plan(signal).catch(missingPlan),
+    basicBecause: contact.login.basicBecause(),
+    tlsProtocol: contact.connection.line.protocol,
+    insecure: contact.parts.machine.bmc.tls.mode === 'insecure',
+    now: contact.parts.now(),
+  }
 }
 
-function connectionWarnings(parts: WarningParts): readonly (string | undefined)[] {
-  const { tlsProtocol, insecure, basicBecause } = parts
-  return [
-    tlsProtocol === ''
-      ? 'The BMC is talked to in plain HTTP: its password crosses the network in clear.'
-      : undefined,
-    insecure && tlsProtocol !== ''
-      ? 'The certificate of the BMC is not checked: pin it, or give its CA.'
-      : undefined,
-    /^TLSv1(\.1)?$/.test(tlsProtocol)
-      ? `The BMC speaks no TLS newer than ${tlsProtocol}: update its firmware.`
-      : undefined,
-    basicBecause && `No session: ${basicBecause}. Every request logs in by itself.`,
-  ]
-}
-
-function capabilityWarnings(parts: WarningParts): readonly (string | undefined)[] {
-  const { system, plan, resetTypes, drives } = parts
-  const lacks = (type: string) => resetTypes !== undefined && !resetTypes.includes(type)
-  return [
-    'missingBecause' in plan ? plan.missingBecause : undefined,
-    system.Boot?.BootSourceOverrideEnabled === undefined && !system['@Redfish.Settings']
-      ? 'The system shows no boot override.'
-      : undefined,
-    system.Actions?.['#ComputerSystem.Reset'] ? undefined : 'The system offers no Reset action.',
-    lacks('ForceOff') ? 'The system can not be forced off.' : undefined,
-    lacks('On') && lacks('ForceOn') ? 'The system can not be powered on.' : undefined,
-    drives.length === 0
-      ? 'No virtual media: a licence may be missing, or it is switched off.'
-      : undefined,
-    real(system.SerialNumber) ? undefined : 'The system shows no serial number.',
-  ]
-}
-
-/** What a person should know before trusting this controller with a job. Reads only. */
-export async function warningsOf(
-  parts: WarningParts,
+/** What `probe` shows. Sends nothing but GETs and its own login. */
+export async function takeSurvey(
+  parts: SurveyParts,
   signal: AbortSignal,
-): Promise<readonly string[]> {
-  const warnings = [
-    ...(parts.profile.rules.advice ?? []),
-    ...(await checkWarnings(parts, signal)),
-    ...capabilityWarnings(parts),
-    ...connectionWarnings(parts),
-    await licenseWarning(parts.client, parts.root, signal),
-    clockWarning(parts.managers, parts.now),
-  ]
-  return [...new Set(warnings.filter((warning): warning is string => Boolean(warning)))]
+): Promise<ControllerSurvey> {
+  const { client, finding, profile } = parts.contact
+  const gathered = await gather(parts, signal)
+  const { system, plan } = gathered
+  return {
+    ...(await parts.read(signal)),
+    identity: finding.identity,
+    profile,
+    plan: 'missingBecause' in plan ? undefined : plan,
+    systemUri: finding.systemUri,
+    serial: realName(system.SerialNumber),
+    uuid: realName(system.UUID),
+    aliases: await aliasesOf(client, system, profile, signal),
+    warnings: await warningsOf(gathered, signal),
+  }
 }
-
-/** Puts the pieces of a survey together. */
-export const surveyOf = (
-  parts: WarningParts,
-  state: BmcState,
-  systemUri: string,
-  aliases: readonly string[],
-  warnings: readonly string[],
-): ControllerSurvey => ({
-  ...state,
-  identity: parts.identity,
-  profile: parts.profile,
-  plan: 'missingBecause' in parts.plan ? undefined : parts.plan,
-  systemUri,
-  serial: real(parts.system.SerialNumber) ? parts.system.SerialNumber : undefined,
-  uuid: parts.system.UUID,
-  aliases,
-  warnings,
-})

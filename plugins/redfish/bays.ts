@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import { Fault } from '../../core/faults.ts'
+import type { Drive } from '../../core/jobs/bmc.ts'
+import type { Client, Note } from './client.ts'
+import { membersOf } from './collection.ts'
+import { type InfoReader, readDrive, type VirtualDrive } from './drives.ts'
+import { redfishFaults } from './faults.ts'
+import { ComputerSystem, Manager, parseResource } from './resources.ts'
+
+/** A place where drives were found, in the order in which they are to be preferred. */
+export interface DriveBay {
+  readonly owner: Drive['owner']
+  readonly uris: readonly string[]
+}
+
+const MISSING = redfishFaults.missing('').code
+
+/** Where drives are: below the system, then below every manager; each drive once. */
+export async function findBays(
+  client: Client,
+  systemUri: string,
+  managerUris: readonly string[],
+  note: Note,
+  signal: AbortSignal,
+): Promise<readonly DriveBay[]> {
+  const system = parseResource(ComputerSystem, await client.get(systemUri, signal))
+  const bays: DriveBay[] = []
+  const known = new Set<string>()
+  const add = async (owner: Drive['owner'], collection: string | undefined) => {
+    if (collection === undefined || known.has(collection)) return
+    known.add(collection)
+    const uris = await membersOf(client, collection, signal).catch((error) => {
+      // A link that leads nowhere: other places may have drives.
+      if (!(error instanceof Fault) || error.code !== MISSING) throw error
+      note('warn', error.message)
+      return []
+    })
+    bays.push({ owner, uris: uris.filter((uri) => !known.has(uri)) })
+    for (const uri of uris) known.add(uri)
+  }
+  await add('system', system.VirtualMedia?.['@odata.id'])
+  for (const uri of managerUris) {
+    const manager = parseResource(Manager, await client.get(uri, signal))
+    await add('manager', manager.VirtualMedia?.['@odata.id'])
+  }
+  return bays
+}
+
+/** The drives of one session: their places are looked up once, their state each time. */
+export function createDriveReader({
+  client,
+  finding,
+  info,
+  note,
+}: {
+  readonly client: Client
+  readonly finding: { readonly systemUri: string; readonly managerUris: readonly string[] }
+  readonly info: InfoReader
+  readonly note: Note
+}) {
+  let bays: ReturnType<typeof findBays> | undefined
+  const find = (signal: AbortSignal) => {
+    const search = findBays(client, finding.systemUri, finding.managerUris, note, signal)
+    search.catch(() => {
+      bays = undefined
+    })
+    return search
+  }
+  return {
+    async all(signal: AbortSignal): Promise<readonly VirtualDrive[]> {
+      bays ??= find(signal)
+      const places = (await bays).flatMap(({ owner, uris }) => uris.map((uri) => ({ owner, uri })))
+      return Promise.all(
+        places.map(({ owner, uri }) => readDrive(client, uri, owner, info, signal)),
+      )
+    },
+    async one(uri: string, signal: AbortSignal): Promise<VirtualDrive> {
+      bays ??= find(signal)
+      const owner = (await bays).find(({ uris }) => uris.includes(uri))?.owner ?? 'manager'
+      return readDrive(client, uri, owner, info, signal)
+    },
+  }
+}

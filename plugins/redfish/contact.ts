@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import { Fault } from '../../core/faults.ts'
+import type { BmcWatch } from '../../core/jobs/bmc.ts'
+import type { ControllerIdentity, ControllerProfile } from '../../core/jobs/controller.ts'
+import type { Credentials, Machine } from '../../core/machines/machine.ts'
+import { type Client, createClient, type Note, patiently } from './client.ts'
+import type { RedfishOptions } from './config.ts'
+import { type Connection, openConnection } from './connection.ts'
+import { discover, type Finding } from './discovery.ts'
+import { createInfoReader, type InfoReader } from './drives.ts'
+import { createExchange } from './exchange.ts'
+import { redfishFaults } from './faults.ts'
+import type { Gate } from './gate.ts'
+import type { SessionLedger } from './ledger.ts'
+import { createLogin, type Login } from './login.ts'
+import { createRedactor } from './redact.ts'
+import { type Root, readRoot, sessionsUriOf } from './root.ts'
+
+export interface ContactParts {
+  readonly machine: Machine
+  readonly credentials: Credentials
+  /** Keeps the fingerprint of the first contact. */
+  readonly pin: (fingerprint: string) => Promise<void>
+  readonly watch: BmcWatch
+  readonly gate: Gate
+  readonly ledger: SessionLedger
+  readonly profileOf: (identity: ControllerIdentity) => ControllerProfile
+  readonly options: RedfishOptions
+  readonly now: () => number
+}
+
+/** A controller that we are connected to, logged in at, and have recognised. */
+export interface Contact extends AsyncDisposable {
+  readonly parts: ContactParts
+  readonly connection: Connection
+  readonly login: Login
+  readonly client: Client
+  readonly root: Root
+  readonly finding: Finding
+  readonly profile: ControllerProfile
+  readonly info: InfoReader
+  readonly note: Note
+}
+
+async function makeContact(parts: ContactParts, signal: AbortSignal): Promise<Contact> {
+  const { machine, credentials, watch, options, ledger, gate, pin } = parts
+  const redactor = createRedactor(credentials.password)
+  const note: Note = (level, message) => watch.note(level, redactor.clean(message))
+  await using scope = new AsyncDisposableStack()
+  const { url, tls: policy } = machine.bmc
+  const connection = scope.use(openConnection({ url, policy, pin, gate, options }))
+  const { origin, host } = connection
+  const exchange = createExchange(connection, redactor)
+  const root = await patiently(options, signal, () => readRoot(exchange, signal))
+  const sessionsUri = sessionsUriOf(root)
+  const login = createLogin({ exchange, origin, credentials, redactor, ledger, sessionsUri, note })
+  scope.defer(() => login.close(AbortSignal.timeout(options.requestTimeoutMs)))
+  const client = createClient({ host, exchange, login, note, options })
+  const finding = await discover(client, root, machine.bmc.systemUri, signal)
+  const profile = parts.profileOf(finding.identity)
+  const info = createInfoReader(client)
+  const opened = scope.move()
+  return {
+    ...{ parts, connection, login, client, root, finding, profile, info, note },
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  }
+}
+
+/** Three slow answers: core gives the whole step of connecting three minutes. */
+const SLOW_ANSWERS = 2.5
+
+/** Connects, logs in and finds the machine's system. What was opened is closed when this throws. */
+export async function openContact(parts: ContactParts): Promise<Contact> {
+  const limitMs = parts.options.requestTimeoutMs * SLOW_ANSWERS
+  const signal = AbortSignal.timeout(limitMs)
+  try {
+    return await makeContact(parts, signal)
+  } catch (cause) {
+    if (!signal.aborted || cause instanceof Fault) throw cause
+    throw redfishFaults.timeout(
+      `The BMC ${new URL(parts.machine.bmc.url).host} could not be opened within ${limitMs / 1_000} s: it may be overloaded or restarting.`,
+      { cause },
+    )
+  }
+}

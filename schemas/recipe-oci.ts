@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import * as v from 'valibot'
-import { plainWord } from './rules.ts'
+import { word } from './rules.ts'
 
 /** Has no scheme; what its parts must be, `parseOciReference` says. */
 export const OciUrl = v.pipe(
-  plainWord(
+  // Not shown in messages: some put a password before the host.
+  word(
     /^[A-Za-z0-9._:-]{1,255}(\/[A-Za-z0-9._-]{1,255}){0,30}(:[A-Za-z0-9._-]{1,128})?(@[A-Za-z0-9:+=._/-]{1,200})?$/,
     'must be like os-images/ubuntu:24.04 or host:5000/name@sha256:…, without a scheme',
   ),

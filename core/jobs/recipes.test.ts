@@ -128,8 +128,7 @@ describe('problems', () => {
         path: '/oci_url',
         field: 'oci_url',
         code: 'invalid_value',
-        message:
-          'must be like os-images/ubuntu:24.04 or host:5000/name@sha256:…, without a scheme, not "https://x/y"',
+        message: 'must be like os-images/ubuntu:24.04 or host:5000/name@sha256:…, without a scheme',
       },
       {
         path: '/partition_layout/0/size',
@@ -273,6 +272,7 @@ test('nothing secret is quoted, whatever is wrong with it', () => {
     { ...good, env: canary },
     { ...good, ks_cfg: canary, 'ks.cfg': `${canary}2` },
     { ...good, metadata: canary },
+    { ...good, oci_url: `https://u:${canary}@host/x` },
     { ...good, notes: [canary, 1] },
     { ...good, network: canary },
   ]

@@ -98,7 +98,7 @@ function refusedBecause(
     why === 'loopback' ||
     addresses.own().map(canonicalAddress).includes(address) ||
     // Behind address translation the name is all that tells.
-    addresses.names?.().includes(host)
+    addresses.names().includes(host)
   return here && ourPorts(addresses).includes(port) ? 'this appliance itself' : undefined
 }
 

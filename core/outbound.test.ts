@@ -34,6 +34,7 @@ const nowhere: Addresses = {
   apiPort: () => undefined,
   localUrl: () => undefined,
   own: () => [],
+  names: () => [],
 }
 
 const outbound = (parts: Partial<OutboundParts> = {}) =>

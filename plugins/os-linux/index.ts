@@ -42,6 +42,6 @@ function isOurRegistry(host: string, addresses: Addresses): boolean {
   const localPort = local === undefined ? undefined : Number(new URL(local).port)
   const asked = port === '' ? 443 : Number(port)
   if (asked !== addresses.apiPort() && asked !== localPort) return false
-  const names = ['localhost', '127.0.0.1', ...addresses.own(), ...(addresses.names?.() ?? [])]
+  const names = ['localhost', '127.0.0.1', ...addresses.own(), ...addresses.names()]
   return names.includes(hostname.toLowerCase())
 }

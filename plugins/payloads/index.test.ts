@@ -20,6 +20,7 @@ async function start(config: Record<string, unknown>) {
       apiPort: () => undefined,
       localUrl: () => undefined,
       own: () => [],
+      names: () => [],
     },
   } as unknown as Host
   payloads.setup(host, v.parse(payloads.config, config))

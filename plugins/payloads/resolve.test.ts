@@ -36,6 +36,7 @@ const outbound = (allowLoopback: boolean): Outbound =>
       apiPort: () => undefined,
       localUrl: () => undefined,
       own: () => [],
+      names: () => [],
     },
     bmcHosts: async () => [],
     now: () => 0,

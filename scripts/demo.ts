@@ -63,7 +63,7 @@ async function createJob(appliance: Appliance, folder: string, serial: string): 
   return (JSON.parse(await command(folder, args)) as JobAccepted).job_id
 }
 
-/** Watches until all are complete. Throws when a part dies, or a job takes too long. */
+/** Watches until all are complete or the limit is over. Throws when a part dies. */
 async function follow(
   { url, part, tokenFile }: Appliance,
   simulator: Part,
@@ -83,22 +83,21 @@ async function follow(
       }),
     )
     progress.show(jobs)
-    const late = jobs.find((job) => job.view.status !== 'complete')
-    if (!late) return jobs
-    if (performance.now() > end) throw await jobFailure(late, simulator)
+    const complete = jobs.every((job) => job.view.status === 'complete')
+    if (complete || performance.now() > end) return jobs
     await Bun.sleep(200)
   }
 }
 
 /** What is wrong with a job, with its events and what the simulated machine says of itself. */
-async function jobFailure(job: DemoJob, simulator: Part): Promise<DemoFailure> {
+async function jobFailure(why: string, job: DemoJob, simulator: Part): Promise<DemoFailure> {
   const events = (job.view.events ?? []).map(({ time, message }) => `${time} ${message}`)
   const machine = (await readFile(simulator.logFile, 'utf8')).split('\n')
   const lines = [
     ...events.slice(-15),
     ...machine.filter((line) => line.startsWith(job.serial)).slice(-15),
   ]
-  return new DemoFailure(complaint(job) ?? 'no complaint', lines.join('\n'))
+  return new DemoFailure(why, lines.join('\n'))
 }
 
 async function play(scope: AsyncDisposableStack, folder: string, keep: boolean, json: boolean) {
@@ -128,8 +127,10 @@ async function play(scope: AsyncDisposableStack, folder: string, keep: boolean, 
 
   const rows = jobs.map(rowOf)
   process.stdout.write(json ? `${JSON.stringify(rows)}\n` : `\n${table(rows)}\n`)
-  const wrong = jobs.find((job) => complaint(job) !== undefined)
-  if (wrong) throw await jobFailure(wrong, simulator.part)
+  for (const job of jobs) {
+    const why = complaint(job)
+    if (why !== undefined) throw await jobFailure(why, job, simulator.part)
+  }
   if (keep) tellHowToGoOn(appliance, simulator.part, folder)
 }
 

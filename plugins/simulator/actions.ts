@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import type { Drive } from './drive.ts'
 import type { Manners } from './manners.ts'
-import { Refusal } from './refusal.ts'
+import { Refusal, success } from './refusal.ts'
 import type { Tasks } from './tasks.ts'
 import { type Answer, type Asked, isResource, part, type Resource, text, texts } from './wire.ts'
 
@@ -153,14 +153,4 @@ function actionParameters(
       .filter(([key]) => key.endsWith(suffix))
       .map(([key, AllowableValues]) => [key.slice(0, -suffix.length), { AllowableValues }]),
   )
-}
-
-/** An action that is done: 204, or 200 with the standard's Success message. */
-function success(status: 200 | 204, { registry, textless }: Manners): Answer {
-  if (status === 204) return { status }
-  const entry = { MessageArgs: [], MessageId: `${registry}.Success` }
-  const sentence = 'The request is done.'
-  const info = textless ? entry : { ...entry, Message: sentence, Severity: 'OK' }
-  const code = textless ? 'iLO.0.10.ExtendedInfo' : entry.MessageId
-  return { status, body: { error: { '@Message.ExtendedInfo': [info], code, message: sentence } } }
 }

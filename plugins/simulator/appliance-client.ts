@@ -60,7 +60,8 @@ export class ApplianceClient implements AsyncDisposable {
         failures.push(error)
       }
     }
-    throw new AggregateError(failures, `no base URL answers: ${this.#baseUrls.join(', ')}`)
+    const cause = failures[0]
+    throw new AggregateError(failures, `no answer from ${this.#baseUrls.join(', ')}`, { cause })
   }
 
   /** Posts again until somebody answers for good; the last reply, or none, when it gives up. */

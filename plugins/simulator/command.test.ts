@@ -30,7 +30,7 @@ test('it prints what machine import takes, serves, and ends at SIGTERM with 0', 
   await using child = start('--json', '--pace', '0')
   const text = await firstOutput(child.stdout, '}\n')
   const { machines } = v.parse(MachineImport, JSON.parse(text))
-  expect(machines.map(({ labels }) => labels['simulated'])).toEqual([
+  expect(machines.map(({ labels }) => labels?.['simulated'])).toEqual([
     'dell-r750',
     'supermicro-x13',
     'hpe-dl360',

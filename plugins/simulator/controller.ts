@@ -90,6 +90,7 @@ export class Controller {
         name,
       ])
     }
+    if (change['Boot'] === undefined) throw new Refusal('noBody')
     if (machine.inPost && manners.refusesBootDuringPost) throw new Refusal('post')
     machine.override = patchOverride(system, machine.override, change['Boot'], manners)
     machine.changed()

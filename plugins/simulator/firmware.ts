@@ -8,6 +8,7 @@ import type { ImageReader } from './image-reader.ts'
 import type { Manners } from './manners.ts'
 import { disabled, type Override } from './override.ts'
 import type { Pace } from './pace.ts'
+import { keep } from './record.ts'
 
 /** One pass through the firmware. */
 export interface Boot {
@@ -68,7 +69,7 @@ export class Firmware {
     const from =
       started?.drive.uri ?? (hangs || !this.#parts.disk.state.bootable ? 'nothing' : 'disk')
     this.#selfTest = undefined
-    this.boots.push({ at: this.#parts.now(), from })
+    keep(this.boots, { at: this.#parts.now(), from })
     tell('boot', `from ${from}`)
     changed()
     return started

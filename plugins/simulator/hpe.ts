@@ -7,7 +7,7 @@ export const hpe: Manners = {
   title: 'HPE iLO 5',
   // redfishdocs errorresponses: Base.1.12.* and iLO.2.15.*, ids and arguments without sentences.
   registry: 'Base.1.12',
-  textless: true,
+  bareErrorCode: 'iLO.0.10.ExtendedInfo',
   messageIds: {
     // Listed among the iLO registries: redfishdocs.
     occupied: { id: 'iLO.2.15.MaxVirtualMediaConnectionEstablished', status: 400 },

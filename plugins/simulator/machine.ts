@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { sentence } from '../../core/faults.ts'
-import { MINUTE } from '../../core/units.ts'
 import { Controller } from './controller.ts'
 import { Disk, type DiskState } from './disk.ts'
 import { type Drive, drivesOf } from './drive.ts'
 import { Exchanges } from './exchanges.ts'
-import { type Boot, Firmware, type StartedMedium } from './firmware.ts'
+import { type Boot, Firmware } from './firmware.ts'
 import { type ImageRead, ImageReader } from './image-reader.ts'
-import { inventoryOf } from './inventory.ts'
-import { type MaintenanceParts, runDispatcher, type Stage } from './maintenance-os.ts'
+import { Life } from './life.ts'
+import type { Stage } from './maintenance-os.ts'
 import type { Manners } from './manners.ts'
 import { capturedOverride, type Override } from './override.ts'
 import type { Pace } from './pace.ts'
@@ -18,7 +17,6 @@ import { keep } from './record.ts'
 import { Refusal } from './refusal.ts'
 import type { MachineScript } from './scripts.ts'
 import { Sessions } from './sessions.ts'
-import { readTaskMedium, type TaskMedium } from './task-medium.ts'
 import { Tasks } from './tasks.ts'
 import { Watch } from './watch.ts'
 
@@ -51,8 +49,6 @@ export interface MachineOptions {
   readonly tell: (what: string, detail: string) => void
 }
 
-/** Longest time that a machine tries to claim: provisioning contract 0.2. */
-const CLAIM_PATIENCE_MS = 30 * MINUTE
 /** First read at InsertMedia: the start of the image, as far as a controller looks. */
 const PROBE_BYTES = 2_048
 
@@ -61,20 +57,17 @@ export class SimulatedMachine {
   readonly serial: string
   readonly imageReads: ImageRead[] = []
   readonly exchanges: Exchanges
-  /** What the machine does at its next boot; may be changed between jobs. */
-  script: MachineScript
   readonly #options: MachineOptions
   readonly #drives: readonly Drive[]
   readonly #disk: Disk
   readonly #reader: ImageReader
   readonly #firmware: Firmware
+  readonly #life: Life
   readonly #power: PowerSwitch
   readonly #sessions: Sessions
   readonly #tasks: Tasks
   readonly #watch: Watch<MachineState>
   readonly #closing = new AbortController()
-  #stage: Stage | undefined
-  #jobId: string | undefined
 
   constructor(options: MachineOptions) {
     const { embodiment, manners, now, pace, tell } = options
@@ -84,7 +77,6 @@ export class SimulatedMachine {
     this.#options = options
     this.serial = embodiment.serial
     this.#watch = new Watch(this.serial, () => this.state())
-    this.script = options.script
     this.#drives = drivesOf(resources, manners)
     this.#disk = new Disk(this.serial)
     this.#reader = new ImageReader(manners, (read) => keep(this.imageReads, read))
@@ -95,7 +87,13 @@ export class SimulatedMachine {
     const override = capturedOverride(resources.get(systemUri) ?? {})
     const common = { manners, pace, now, changed, tell, drives: this.#drives }
     this.#firmware = new Firmware({ ...common, reader: this.#reader, disk: this.#disk }, override)
-    this.#power = new PowerSwitch({ ...common, boot: (signal) => this.#live(signal) })
+    const switched = {
+      powerDown: () => this.#power.powerDown(),
+      restart: () => void this.#power.reset('ForceRestart'),
+    }
+    const beneath = { firmware: this.#firmware, disk: this.#disk, embodiment }
+    this.#life = new Life({ ...common, ...switched, ...beneath }, options.script)
+    this.#power = new PowerSwitch({ ...common, boot: (signal) => this.#life.run(signal) })
     const controller = new Controller({
       manners,
       captured: resources,
@@ -120,14 +118,18 @@ export class SimulatedMachine {
       tasks: this.#tasks.list().map(({ id, state }) => ({ id, state })),
       boots: [...firmware.boots],
       bootedFrom: this.#power.state === 'On' ? firmware.bootedFrom : undefined,
-      stage: this.#stage,
-      jobId: this.#jobId,
+      ...this.#life.progress,
       disk: this.#disk.state,
     }
   }
 
   waitFor(holds: (state: MachineState) => boolean, timeoutMs?: number): Promise<MachineState> {
     return this.#watch.waitFor(holds, timeoutMs)
+  }
+
+  /** Another script, from the next boot on. */
+  play(script: MachineScript): void {
+    this.#life.script = script
   }
 
   async close(): Promise<void> {
@@ -168,63 +170,5 @@ export class SimulatedMachine {
       this.#options.tell('insert refused', sentence(cause))
       throw new Refusal('image', [image], {}, { cause })
     }
-  }
-
-  /** From power on to power off, or to whatever ends it from outside. */
-  async #live(signal: AbortSignal): Promise<void> {
-    try {
-      const started = await this.#firmware.start(!this.script.boots, signal)
-      if (started) await this.#runMaintenance(started, signal)
-    } catch (error) {
-      // Power went: that is how most lives end.
-      if (!signal.aborted) this.#options.tell('stopped', sentence(error))
-    }
-  }
-
-  async #runMaintenance(started: StartedMedium, signal: AbortSignal): Promise<void> {
-    const media = await this.#taskMedia(started, signal)
-    if (media.length === 0) return this.#reach('idle', undefined)
-    const ending = await runDispatcher(this.#maintenanceParts(), media, signal)
-    if (ending === 'off') this.#power.powerDown()
-    if (ending === 'crashed') {
-      this.script = { ...this.script, crashesAt: undefined }
-      await this.#power.reset('ForceRestart')
-    }
-  }
-
-  /** All task media in the drives; last, what the started medium itself carries. */
-  async #taskMedia({ drive, image }: StartedMedium, signal: AbortSignal): Promise<TaskMedium[]> {
-    const others = this.#drives.filter((each) => each !== drive)
-    const media: TaskMedium[] = []
-    for (const other of others) {
-      const medium = await this.#firmware.look(other, signal, (found) => readTaskMedium(found, ''))
-      if (medium) media.push(medium)
-    }
-    const composed = await readTaskMedium(image, '/task')
-    return composed ? [...media, composed] : media
-  }
-
-  #maintenanceParts(): MaintenanceParts {
-    const { embodiment, pace, now, tell } = this.#options
-    const system = embodiment.resources.get(embodiment.systemUri) ?? {}
-    return {
-      serial: this.serial,
-      uuid: embodiment.uuid,
-      inventory: (diskPath) => inventoryOf(system, this.#disk, diskPath),
-      disk: this.#disk,
-      script: this.script,
-      claimPatienceMs: CLAIM_PATIENCE_MS,
-      pace,
-      now,
-      tell,
-      stage: (stage, jobId) => this.#reach(stage, jobId),
-    }
-  }
-
-  #reach(stage: Stage, jobId: string | undefined): void {
-    this.#stage = stage
-    this.#jobId = jobId
-    this.#options.tell(stage, jobId ?? 'no task medium was found')
-    this.#watch.changed()
   }
 }

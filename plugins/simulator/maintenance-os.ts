@@ -192,6 +192,7 @@ class Play {
     const body = { status: 'progress', ...progress }
     try {
       const reply = await this.#client.post(this.#medium.job.report_url, body, this.#signal)
+      if (reply.status >= 400) this.#parts.tell('progress', `answered ${reply.status}`)
       return reply.over
     } catch (error) {
       this.#signal.throwIfAborted()

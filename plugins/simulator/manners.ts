@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import type { RefusalKey } from './refusal.ts'
+import type { MessageKey } from './messages.ts'
 
 /** What a refusal is called, and answered with, where a family departs from the Base registry. */
 export interface MessageManner {
@@ -16,9 +16,9 @@ export interface Manners {
   readonly title: string
   /** Message registry in error bodies, e.g. `Base.1.12`. */
   readonly registry: string
-  readonly messageIds: Readonly<Partial<Record<RefusalKey, MessageManner>>>
-  /** Error bodies carry ids and arguments only, no sentences. */
-  readonly textless: boolean
+  readonly messageIds: Readonly<Partial<Record<MessageKey, MessageManner>>>
+  /** Code of all error bodies, where messages carry ids and arguments only, no sentences. */
+  readonly bareErrorCode: string | undefined
   /** Property of the ComputerSystem that equals the serial in the machine's own DMI. */
   readonly serialAt: 'SerialNumber' | 'SKU'
   /** `redirect`: a GET without the trailing slash is answered 308. */
@@ -86,7 +86,7 @@ export const standard: Manners = {
   title: 'Redfish',
   registry: 'Base.1.12',
   messageIds: {},
-  textless: false,
+  bareErrorCode: undefined,
   serialAt: 'SerialNumber',
   slash: 'either',
   etags: 'none',

@@ -64,6 +64,7 @@ test('other properties of a system can not be written', async () => {
     messageId(await open.send('PATCH', systemOf(open), { body }))
   expect(await refuse({ SerialNumber: 'X' })).toBe('Base.1.12.PropertyNotWritable')
   expect(await refuse({ Colour: 'red' })).toBe('Base.1.12.PropertyUnknown')
+  expect(await refuse({})).toBe('Base.1.12.EmptyJSON')
 })
 
 describe('what Disabled leaves of the target', () => {

@@ -1,148 +1,22 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import type { Manners } from './manners.ts'
-import type { Answer } from './wire.ts'
-
-interface Message {
-  /** Name in the DMTF Base registry. */
-  readonly id: string
-  readonly status: number
-  readonly text: (...args: readonly string[]) => string
-}
-
-/** Everything that a controller refuses; ids as in the Base registry, sentences our own. */
-const MESSAGES = {
-  malformed: {
-    id: 'MalformedJSON',
-    status: 400,
-    text: () => 'The request body is not JSON.',
-  },
-  noBody: {
-    id: 'EmptyJSON',
-    status: 400,
-    text: () => 'The request needs a JSON object as its body.',
-  },
-  login: {
-    id: 'NoValidSession',
-    status: 401,
-    text: () => 'No valid session or credential came with the request.',
-  },
-  credentials: {
-    id: 'ResourceAtUriUnauthorized',
-    status: 401,
-    text: (uri) => `The credential that came with the request for ${uri} is not accepted.`,
-  },
-  sessions: {
-    id: 'SessionLimitExceeded',
-    status: 503,
-    text: () => 'No further session can be opened: the limit is reached.',
-  },
-  missing: {
-    id: 'ResourceMissingAtURI',
-    status: 404,
-    text: (uri) => `There is no resource at ${uri}.`,
-  },
-  method: {
-    id: 'OperationNotAllowed',
-    status: 405,
-    text: () => 'The resource does not take this method.',
-  },
-  query: {
-    id: 'QueryNotSupportedOnResource',
-    status: 501,
-    text: (name) => `The query parameter ${name} is not supported.`,
-  },
-  noEtag: {
-    id: 'PreconditionRequired',
-    status: 428,
-    text: () => 'The request needs an If-Match header with the current ETag.',
-  },
-  etag: {
-    id: 'PreconditionFailed',
-    status: 412,
-    text: () => 'The ETag in If-Match is not the current one.',
-  },
-  parameterMissing: {
-    id: 'ActionParameterMissing',
-    status: 400,
-    text: (action, name) => `The action ${action} needs the parameter ${name}.`,
-  },
-  parameterUnknown: {
-    id: 'ActionParameterUnknown',
-    status: 400,
-    text: (action, name) => `The action ${action} knows no parameter ${name}.`,
-  },
-  parameterType: {
-    id: 'ActionParameterValueTypeError',
-    status: 400,
-    text: (action, name) => `The parameter ${name} of the action ${action} has the wrong type.`,
-  },
-  parameterValue: {
-    id: 'ActionParameterValueNotInList',
-    status: 400,
-    text: (action, name) => `The value of ${name} is not one that the action ${action} takes.`,
-  },
-  propertyUnknown: {
-    id: 'PropertyUnknown',
-    status: 400,
-    text: (name) => `The resource has no property ${name}.`,
-  },
-  propertyReadOnly: {
-    id: 'PropertyNotWritable',
-    status: 400,
-    text: (name) => `The property ${name} can not be written.`,
-  },
-  propertyValue: {
-    id: 'PropertyValueNotInList',
-    status: 400,
-    text: (value, name) => `${value} is not an allowable value of ${name}.`,
-  },
-  targetFirst: {
-    id: 'PropertyValueConflict',
-    status: 400,
-    text: (name, other) => `${name} can not be set before ${other}.`,
-  },
-  post: {
-    id: 'ServiceTemporarilyUnavailable',
-    status: 503,
-    text: () => 'Not possible while the system performs its power-on self test.',
-  },
-  wrongState: {
-    id: 'ActionParameterValueConflict',
-    status: 409,
-    text: (value) => `${value} is not possible in the current power state.`,
-  },
-  occupied: {
-    id: 'ResourceInUse',
-    status: 409,
-    text: () => 'The drive already holds an image, or is about to.',
-  },
-  oneImage: {
-    id: 'ResourceInUse',
-    status: 409,
-    text: () => 'Another virtual drive of this view holds an image; only one can be in at a time.',
-  },
-  image: {
-    id: 'ResourceAtUriInUnknownFormat',
-    status: 400,
-    text: (uri) => `No ISO or IMG image was found at ${uri}.`,
-  },
-} satisfies Record<string, Message>
-
-export type RefusalKey = keyof typeof MESSAGES
+import { type MessageKey, messages } from './messages.ts'
+import type { Answer, Resource } from './wire.ts'
 
 /** Thrown wherever a controller refuses; `answerOf` turns it into what goes over the wire. */
 export class Refusal extends Error {
-  readonly key: RefusalKey
+  readonly key: MessageKey
   readonly args: readonly string[]
+  /** Sent with the answer. */
   readonly headers: Readonly<Record<string, string>>
 
   constructor(
-    key: RefusalKey,
+    key: MessageKey,
     args: readonly string[] = [],
     headers: Readonly<Record<string, string>> = {},
     options: ErrorOptions = {},
   ) {
-    super((MESSAGES[key].text as Message['text'])(...args), options)
+    super(messages[key].text(...args), options)
     this.key = key
     this.args = args
     this.headers = headers
@@ -150,14 +24,13 @@ export class Refusal extends Error {
 }
 
 /** One entry of `@Message.ExtendedInfo`, in the manner of the family. */
-export function messageOf(refusal: Refusal, manners: Manners) {
-  const id =
-    manners.messageIds[refusal.key]?.id ?? `${manners.registry}.${MESSAGES[refusal.key].id}`
-  if (manners.textless) return { MessageArgs: refusal.args, MessageId: id }
+export function messageOf({ key, args, message }: Refusal, manners: Manners): Resource {
+  const MessageId = manners.messageIds[key]?.id ?? `${manners.registry}.${messages[key].id}`
+  if (manners.bareErrorCode !== undefined) return { MessageArgs: args, MessageId }
   return {
-    Message: refusal.message,
-    MessageArgs: refusal.args,
-    MessageId: id,
+    Message: message,
+    MessageArgs: args,
+    MessageId,
     Resolution: 'Correct the request, or wait for the state that it needs, and send it again.',
     Severity: 'Warning',
   }
@@ -165,18 +38,30 @@ export function messageOf(refusal: Refusal, manners: Manners) {
 
 /** The Redfish error body and status of a refusal (DSP0266, "Error responses"). */
 export function answerOf(refusal: Refusal, manners: Manners): Answer {
-  const entry = messageOf(refusal, manners)
   return {
-    status: manners.messageIds[refusal.key]?.status ?? MESSAGES[refusal.key].status,
+    status: manners.messageIds[refusal.key]?.status ?? messages[refusal.key].status,
     headers: refusal.headers,
-    body: {
-      error: {
-        '@Message.ExtendedInfo': [entry],
-        code: manners.textless ? 'iLO.0.10.ExtendedInfo' : entry.MessageId,
-        message: manners.textless
-          ? 'See @Message.ExtendedInfo for more information.'
-          : refusal.message,
-      },
+    body: errorBody(messageOf(refusal, manners), refusal.message, manners),
+  }
+}
+
+/** An action that is done: 204, or 200 with the Success message, which has the form of an error. */
+export function success(status: 200 | 204, manners: Manners): Answer {
+  if (status === 204) return { status }
+  const entry = { MessageArgs: [], MessageId: `${manners.registry}.Success` }
+  const sentence = 'The request is done.'
+  const full = { ...entry, Message: sentence, Severity: 'OK' }
+  const bare = manners.bareErrorCode !== undefined
+  return { status, body: errorBody(bare ? entry : full, sentence, manners) }
+}
+
+function errorBody(entry: Resource, sentence: string, { bareErrorCode }: Manners): Resource {
+  const bare = 'See @Message.ExtendedInfo for more information.'
+  return {
+    error: {
+      '@Message.ExtendedInfo': [entry],
+      code: bareErrorCode ?? entry['MessageId'],
+      message: bareErrorCode === undefined ? sentence : bare,
     },
   }
 }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-
 import type { Interception, RequestRecord } from './exchanges.ts'
 import type { ImageRead } from './image-reader.ts'
 import { type MachineState, SimulatedMachine } from './machine.ts'
@@ -7,7 +6,7 @@ import type { Manners } from './manners.ts'
 import { Pace } from './pace.ts'
 import { embody } from './personality.ts'
 import { scriptNamed } from './scripts.ts'
-import { listen } from './server.ts'
+import { type ListenOptions, listen } from './server.ts'
 
 export interface MachineSpec {
   /** One of `personalityNames`. */
@@ -70,48 +69,46 @@ export interface Simulator extends AsyncDisposable {
 /** Starts controllers, each on a listener of its own. Throws faults of area `simulator`. */
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
   await using scope = new AsyncDisposableStack()
-  const pace = new Pace(options.pace ?? 0)
-  const now = options.now ?? Date.now
   const { host = '127.0.0.1', port = 0 } = options.listen ?? {}
   const machines: RunningMachine[] = []
   for (const [index, spec] of withSerials(options.machines).entries()) {
-    const embodiment = embody(spec.personality, spec.serial)
-    const manners = { ...embodiment.manners, ...spec.manners }
-    const { username = 'admin', password = randomPassword() } = spec
-    const script = scriptNamed(spec.script ?? 'success')
-    const tell = (what: string, detail: string) =>
-      options.tell?.({ serial: embodiment.serial, what, detail })
-    const account = { username, password }
-    const machine = new SimulatedMachine({
-      embodiment,
-      manners,
-      script,
-      pace,
-      now,
-      tell,
-      ...account,
-    })
-    scope.defer(() => machine.close())
     const place = { host, port: port === 0 ? 0 : port + index, tls: options.tls }
-    const { exchanges } = machine
-    const listener = scope.use(await listen(place, (asked) => exchanges.handle(asked)))
-    machines.push({
-      ...account,
-      personality: spec.personality,
-      serial: machine.serial,
-      bmcUrl: listener.origin,
-      state: () => machine.state(),
-      waitFor: (holds, timeoutMs) => machine.waitFor(holds, timeoutMs),
-      requests: exchanges.requests,
-      imageReads: machine.imageReads,
-      faults: exchanges.faults,
-      play: (name) => {
-        machine.script = scriptNamed(name)
-      },
-    })
+    machines.push(await startMachine(spec, options, place, scope))
   }
   const open = scope.move()
   return { machines, [Symbol.asyncDispose]: () => open.disposeAsync() }
+}
+
+async function startMachine(
+  spec: MachineSpec,
+  options: SimulatorOptions,
+  place: ListenOptions,
+  scope: AsyncDisposableStack,
+): Promise<RunningMachine> {
+  const { personality, username = 'admin', password = randomPassword(), script = 'success' } = spec
+  const embodiment = embody(personality, spec.serial)
+  const { serial } = embodiment
+  const machine = new SimulatedMachine({
+    embodiment,
+    manners: { ...embodiment.manners, ...spec.manners },
+    script: scriptNamed(script),
+    username,
+    password,
+    pace: new Pace(options.pace ?? 0),
+    now: options.now ?? Date.now,
+    tell: (what, detail) => options.tell?.({ serial, what, detail }),
+  })
+  scope.defer(() => machine.close())
+  const { exchanges, imageReads } = machine
+  const { requests, faults } = exchanges
+  const listener = scope.use(await listen(place, (asked) => exchanges.handle(asked)))
+  return {
+    ...{ personality, serial, username, password, requests, imageReads, faults },
+    bmcUrl: listener.origin,
+    state: () => machine.state(),
+    waitFor: (holds, timeoutMs) => machine.waitFor(holds, timeoutMs),
+    play: (name) => machine.play(scriptNamed(name)),
+  }
 }
 
 /** Gives machines that would be the same unit serials of their own. */

@@ -15,6 +15,8 @@ export interface Task {
 }
 
 const TASKS = '/redfish/v1/TaskService/Tasks'
+/** Tasks that are remembered. */
+const MOST = 100
 const MONITORS = '/redfish/v1/TaskService/TaskMonitors'
 
 /** Work that a controller does after its answer (DSP0266, "Asynchronous operations"). */
@@ -22,6 +24,7 @@ export class Tasks {
   readonly #tasks = new Map<string, Task>()
   readonly #manners: Manners
   readonly #now: () => number
+  #last = 0
 
   constructor(manners: Manners, now: () => number) {
     this.#manners = manners
@@ -34,9 +37,12 @@ export class Tasks {
 
   /** Answers 202 at once; the task ends as `work` does. A Refusal becomes its messages. */
   start(name: string, work: () => Promise<void>, changed: () => void): Answer {
-    const id = String(this.#tasks.size + 1)
+    this.#last += 1
+    const id = String(this.#last)
     const task: Task = { id, name, startedAt: this.#now(), state: 'Running' }
     this.#tasks.set(id, task)
+    // The oldest goes first: CompletedTaskOverWritePolicy of the captured TaskService.
+    this.#tasks.delete(String(this.#last - MOST))
     const end = (state: Task['state']) => {
       task.state = state
       task.endedAt = this.#now()

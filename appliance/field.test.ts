@@ -284,7 +284,7 @@ describe('a port that can not be opened', () => {
     const plain = await fault({ listen })
     expect(plain).toBeInstanceOf(Fault)
     expect([plain.code, plain.message]).toEqual([
-      'field.port-taken',
+      'server.port-taken',
       `${listen} is taken by another process: stop it, or choose another port with server.bmc_http`,
     ])
     expect((await fault({ listen, tls: certificate('taken') })).message).toContain(
@@ -295,7 +295,7 @@ describe('a port that can not be opened', () => {
 
   test('is named when the address is not ours', async () => {
     const { code, message } = await fault({ listen: '192.0.2.1:8080' })
-    expect(code).toBe('field.not-opened')
+    expect(code).toBe('server.not-opened')
     expect(message).toContain('192.0.2.1:8080')
   })
 })

@@ -4,17 +4,12 @@ import type { AddressInfo, Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import { getRequestListener } from '@hono/node-server'
 import { Hono } from 'hono'
-import { defineFaults, sentence } from '../core/faults.ts'
 import type { FieldRoutes } from '../core/hooks.ts'
 import { clientAddressOf } from '../core/http/client-address.ts'
 import type { ApiEnv } from '../core/http/env.ts'
 import type { Logger } from '../core/log.ts'
 import { MINUTE, SECOND } from '../core/units.ts'
-
-export const fieldFaults = defineFaults('field', {
-  portTaken: { status: 500, retry: false },
-  notOpened: { status: 500, retry: false },
-})
+import { openingFault } from './listen-faults.ts'
 
 /** The routes of the BMC-facing listeners with the function that `node:http` calls. */
 export interface Field extends FieldRoutes {
@@ -197,27 +192,16 @@ function createListening(http: Server, options: FieldOptions, limits: FieldLimit
   return { listening: tls, renew: (next: FieldTls) => tls.setSecureContext({ ...next }) }
 }
 
-function openingFault(cause: NodeJS.ErrnoException, { listen, tls }: FieldOptions) {
-  const key = tls ? 'server.bmc_https' : 'server.bmc_http'
-  if (cause.code === 'EADDRINUSE') {
-    return fieldFaults.portTaken(
-      `${listen} is taken by another process: stop it, or choose another port with ${key}`,
-      { cause },
-    )
-  }
-  const message = `${listen} can not be opened (${sentence(cause)}): change ${key}`
-  return fieldFaults.notOpened(message, { cause })
-}
-
-/** Opens one BMC-facing port. Throws `field.port-taken` or `field.not-opened`, naming the key. */
+/** Opens one BMC-facing port. Throws `server.port-taken` or `server.not-opened`, naming the key. */
 export async function openField(options: FieldOptions): Promise<OpenField> {
   const limits = { ...LIMITS, ...options.limits }
   const http = createHttp(options, limits)
   const guard = guardConnections(http, limits)
   const { listening, renew } = createListening(http, options, limits)
   const [, host, port] = /^(.*):(\d+)$/.exec(options.listen) ?? []
+  const key = options.tls ? 'server.bmc_https' : 'server.bmc_http'
   await new Promise<void>((resolve, reject) => {
-    listening.once('error', (cause) => reject(openingFault(cause, options)))
+    listening.once('error', (cause) => reject(openingFault(cause, options.listen, key)))
     const address = host?.replace(/^\[|\]$/g, '')
     listening.listen({ port: Number(port), ...(address ? { host: address } : {}) }, resolve)
   })

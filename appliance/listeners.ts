@@ -5,18 +5,13 @@ import type { AddressInfo } from 'node:net'
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import { getRequestListener } from '@hono/node-server'
 import type { CoreConfig } from '../core/config.ts'
-import { defineFaults, sentence } from '../core/faults.ts'
 import { clientAddressOf } from '../core/http/client-address.ts'
 import type { ListenerEnv } from '../core/http/context.ts'
 import type { Logger } from '../core/log.ts'
 import type { OwnAddresses } from './addresses.ts'
 import { type OpenField, openField } from './field.ts'
+import { openingFault } from './listen-faults.ts'
 import type { Appliance } from './open.ts'
-
-export const listenFaults = defineFaults('server', {
-  portTaken: { status: 500, retry: false },
-  notOpened: { status: 500, retry: false },
-})
 
 /** Longest silence on a connection: a probe of a slow controller answers late; SSE pulses more often. */
 const IDLE_SECONDS = 255
@@ -31,18 +26,6 @@ export function listenOf(text: string): Listen {
   const at = text.lastIndexOf(':')
   const hostname = text.slice(0, at).replace(/^\[|\]$/g, '')
   return { ...(hostname ? { hostname } : {}), port: Number(text.slice(at + 1)) }
-}
-
-function openingFault(cause: unknown, listen: string, key: string) {
-  if (/EADDRINUSE|in use/i.test(sentence(cause))) {
-    return listenFaults.portTaken(
-      `${listen} is taken by another process: stop it, or choose another port with ${key}`,
-      { cause },
-    )
-  }
-  return listenFaults.notOpened(`${listen} can not be opened (${sentence(cause)}): change ${key}`, {
-    cause,
-  })
 }
 
 interface ApiListener extends AsyncDisposable {

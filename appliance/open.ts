@@ -24,11 +24,11 @@ import { openSealer } from '../core/seal.ts'
 import { type Db, openDb } from '../core/store/client.ts'
 import { MIGRATIONS } from '../core/store/migrations-folder.ts'
 import { bootedRoutes, machineRoutes as callRoutes } from '../core/webhook/routes.ts'
-import { hostsOf, type OwnAddresses } from './addresses.ts'
+import type { Version } from '../schemas/version.ts'
+import type { OwnAddresses } from './addresses.ts'
 import { type Apps, type CoreRoutes, createApps } from './app.ts'
 import type { LoadedConfig } from './config.ts'
 import { setUpPlugins } from './host.ts'
-import type { Version } from './version.ts'
 
 export interface ApplianceOptions {
   readonly config: Pick<LoadedConfig, 'core' | 'plugins'>
@@ -92,7 +92,7 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
   const certificates = await createCertificates({
     dir: join(dataDir, 'keys'),
     now,
-    names: () => [...config.server.names, ...hostsOf([config.report.base_url].flat())],
+    names: () => addresses.names(),
   })
   const db = opening.use(await openStore(options))
   const auth = await createAuth({

@@ -2,14 +2,14 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createLog, type Logger } from '../core/log.ts'
-import { HOUR } from '../core/units.ts'
-import { createAddresses, hostsOf } from './addresses.ts'
+import { MINUTE } from '../core/units.ts'
+import type { Version } from '../schemas/version.ts'
+import { createAddresses, hostsOf, type OwnAddresses } from './addresses.ts'
 import type { LoadedConfig } from './config.ts'
 import { type Listeners, openListeners } from './listeners.ts'
 import { lockFolder, lockRemote } from './lock.ts'
 import { type Appliance, openAppliance } from './open.ts'
 import { builtInPlugins } from './plugins.ts'
-import type { Version } from './version.ts'
 
 export interface ServeOptions {
   readonly config: LoadedConfig
@@ -23,17 +23,31 @@ const ended = () =>
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal))
   })
 
-/** Certificates end and addresses change while we run. */
-function keepCertificates(appliance: Appliance, listeners: Listeners, log: Logger) {
+/** Certificates end, addresses change and machines get base URLs of their own while we run. */
+async function keepCertificates(
+  appliance: Appliance,
+  listeners: Listeners,
+  addresses: OwnAddresses,
+  log: Logger,
+) {
   const look = async () => {
+    addresses.learn(hostsOf(await appliance.machines.baseUrls()))
     if (!(await appliance.certificates.renew())) return
     await listeners.renew()
     log.info('the server certificate was remade')
   }
+  await look()
   const timer = setInterval(() => {
     look().catch((err: unknown) => log.error({ err }, 'the server certificate could not be remade'))
-  }, HOUR)
+  }, MINUTE)
   return { [Symbol.dispose]: () => clearInterval(timer) }
+}
+
+/** Names that the configuration gives this box. */
+function configuredNames({ core, plugins }: LoadedConfig): readonly string[] {
+  const media = plugins['media'] as { readonly base_url?: string } | undefined
+  const urls = [core.report.base_url, media?.base_url || []].flat(2)
+  return [...core.server.names, ...hostsOf(urls)]
 }
 
 /**
@@ -43,13 +57,12 @@ function keepCertificates(appliance: Appliance, listeners: Listeners, log: Logge
 export async function serve({ config, dataDir, version }: ServeOptions): Promise<number> {
   const signal = ended()
   const log = createLog(config.core.log.level)
+  // Database, keys and task ISOs are nobody else's to read, whoever made the data folder.
+  process.umask(0o077)
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   await using scope = new AsyncDisposableStack()
   scope.use(await lockFolder(dataDir))
-  const addresses = createAddresses([
-    ...config.core.server.names,
-    ...hostsOf([config.core.report.base_url].flat()),
-  ])
+  const addresses = createAddresses(configuredNames(config))
   const appliance = scope.use(
     await openAppliance({
       ...{ config, dataDir, addresses, log, version },
@@ -62,7 +75,7 @@ export async function serve({ config, dataDir, version }: ServeOptions): Promise
   const listeners = scope.use(await openListeners(appliance, config.core, addresses, log))
   await appliance.start()
   await appliance.runner.start()
-  scope.use(keepCertificates(appliance, listeners, log))
+  scope.use(await keepCertificates(appliance, listeners, addresses, log))
   log.info(
     {
       version: version.version,

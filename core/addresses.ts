@@ -12,5 +12,5 @@ export interface Addresses {
   /** IP addresses of this box that are not loopback or link-local. */
   own(): readonly string[]
   /** Names that people gave this box: of its certificate and its base URLs, lower case. */
-  names?(): readonly string[]
+  names(): readonly string[]
 }

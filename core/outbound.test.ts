@@ -35,6 +35,7 @@ const nowhere: Addresses = {
   localUrl: () => undefined,
   own: () => [],
   names: () => [],
+  names: () => [],
 }
 
 const outbound = (parts: Partial<OutboundParts> = {}) =>

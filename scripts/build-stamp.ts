@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { join } from 'node:path'
 import { $ } from 'bun'
-import type { Version } from '../appliance/version.ts'
+import type { Version } from '../schemas/version.ts'
 
 /** Version, commit and the commit's date: facts of the tree, none of the clock or the machine. */
 export async function buildStamp(root: string): Promise<Version> {

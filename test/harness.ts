@@ -146,7 +146,7 @@ export async function startAppliance(options: HarnessOptions = {}): Promise<Runn
     ...{ appliance, listeners, clock, dataDir, logged, adminToken, send, stop },
     tick: () => appliance.runner.tick(),
     async until(jobId, done, stepMs = 1_000) {
-      const deadline = performance.now() + 4_000
+      const deadline = performance.now() + 20_000
       for (;;) {
         const worked = await appliance.runner.tick()
         await appliance.evidence.settled()

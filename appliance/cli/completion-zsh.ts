@@ -21,7 +21,8 @@ _slipway() {
 ${points.map(branch).join('\n')}
   esac
 }
-compdef _slipway slipway
+# Loaded from $fpath this file is the function itself; sourced it only registers it.
+if [[ "\${funcstack[1]}" == _slipway ]]; then _slipway "$@"; else compdef _slipway slipway; fi
 `
 }
 

@@ -2,8 +2,7 @@
 import { didYouMean } from '../../core/nearest.ts'
 import { startsWith } from './arguments.ts'
 import type { CliCommand } from './command.ts'
-import { EXIT } from './exit.ts'
-import { commandHelp, exitCodeHelp, groupHelp } from './help.ts'
+import { commandHelp, exitCodeHelp, groupHelp, showHelp } from './help.ts'
 import { usageProblem } from './problem.ts'
 
 /** Needs the whole table, itself included, so it is made when that is known. */
@@ -14,10 +13,7 @@ export function helpCommand(commands: () => readonly CliCommand[]): CliCommand {
     arguments: [{ name: 'COMMAND', summary: 'words of a command', optional: true, many: true }],
     examples: ['slipway help job create', 'slipway help exit-codes'],
     async run({ args, out }) {
-      const lines = helpFor(args, commands())
-      if (out.json) out.document({ help: lines.join('\n') })
-      else for (const line of lines) out.print(line)
-      return EXIT.ok
+      return showHelp(helpFor(args, commands()), out)
     },
   }
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { startsWith } from './arguments.ts'
 import { type CliCommand, COMMON_OPTIONS, type OptionSpecs } from './command.ts'
-import { EXIT_MEANINGS } from './exit.ts'
+import { EXIT, EXIT_MEANINGS } from './exit.ts'
+import type { Output } from './output.ts'
 
 /** Two columns; the left one as wide as its widest entry. */
 function columns(rows: readonly (readonly [left: string, right: string])[]): readonly string[] {
@@ -68,4 +69,10 @@ export function groupHelp(
 
 export function exitCodeHelp(): readonly string[] {
   return ['Exit codes:', ...columns(EXIT_MEANINGS.map(([code, text]) => [String(code), text]))]
+}
+
+/** Prints help that was asked for. Returns the exit code. */
+export function showHelp(lines: readonly string[], out: Output): number {
+  out.answer({ help: lines.join('\n') }, () => lines)
+  return EXIT.ok
 }

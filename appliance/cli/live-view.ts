@@ -15,6 +15,7 @@ export function liveView(out: Output): WatchView {
   let drawn: readonly string[] = []
   let above: string[] = []
   let trouble = ''
+  let closed = false
   let due: ReturnType<typeof setTimeout> | undefined
 
   const draw = () => {
@@ -50,6 +51,8 @@ export function liveView(out: Output): WatchView {
       soon()
     },
     close() {
+      if (closed) return
+      closed = true
       clearInterval(clock)
       process.stdout.off('resize', draw)
       draw()

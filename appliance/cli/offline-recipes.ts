@@ -33,6 +33,8 @@ export async function offlineRecipes(): Promise<Recipes> {
         apiPort: () => undefined,
         localUrl: () => undefined,
         own: () => [],
+        names: () => [],
+        names: () => [],
       },
       db: absentNoun<HostParts['db']>('db'),
     })

@@ -36,8 +36,9 @@ export async function newSecret(what: string): Promise<string> {
 /** Reads one line key by key: only so can the echo be ours. */
 function ask(question: string, shown: boolean): Promise<string> {
   const { stdin, stderr } = process
-  stderr.write(question)
+  // Before the question: who types at once must not see it echoed.
   stdin.setRawMode(true)
+  stderr.write(question)
   stdin.setEncoding('utf8')
   stdin.resume()
   return new Promise((resolve, reject) => {

@@ -3,9 +3,9 @@ import { parseLine } from './arguments.ts'
 import type { CliCommand } from './command.ts'
 import { coreCommands } from './commands.ts'
 import { EXIT } from './exit.ts'
-import { commandHelp, groupHelp } from './help.ts'
+import { commandHelp, groupHelp, showHelp } from './help.ts'
 import { type Output, standardOutput } from './output.ts'
-import { toProblem } from './problem.ts'
+import { toProblem, usageProblem } from './problem.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -28,14 +28,13 @@ async function dispatch(argv: readonly string[], env: Env, out: Output): Promise
   const parsed = parseLine(argv, commands)
   if (parsed.kind === 'group') {
     const lines = groupHelp(parsed.words, commands)
-    for (const line of lines) parsed.help ? out.print(line) : out.note(line)
-    return parsed.help ? EXIT.ok : EXIT.usage
+    if (parsed.help) return showHelp(lines, out)
+    if (out.json) throw usageProblem('a command is needed', ['slipway', ...parsed.words].join(' '))
+    for (const line of lines) out.note(line)
+    return EXIT.usage
   }
   const { command, args, flags } = parsed
-  if (flags.on('help')) {
-    for (const line of commandHelp(command)) out.print(line)
-    return EXIT.ok
-  }
+  if (flags.on('help')) return showHelp(commandHelp(command), out)
   const client = async () => (await import('./client.ts')).openClient(flags, env)
   return command.run({ args, flags, env, out, client })
 }

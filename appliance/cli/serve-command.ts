@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+
+import { version } from '../../core/version.ts'
 import { dataFolder } from '../data-folder.ts'
-import { version } from '../version.ts'
 import type { CliCommand } from './command.ts'
 import { CONFIG_OPTIONS, loadFor } from './config-source.ts'
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import { version } from '../version.ts'
+import { version } from '../../core/version.ts'
 import type { CliCommand } from './command.ts'
 import { EXIT } from './exit.ts'
 

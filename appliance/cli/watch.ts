@@ -3,7 +3,7 @@ import type { JobView } from '../../schemas/job.ts'
 import type { Client } from './client.ts'
 import { EXIT } from './exit.ts'
 import { followJob, type JobNews } from './job-feed.ts'
-import type { WatchedJob } from './job-lines.ts'
+import { failureText, type WatchedJob } from './job-lines.ts'
 import type { Output } from './output.ts'
 import { openWatchView, type WatchView } from './watch-view.ts'
 
@@ -19,7 +19,9 @@ export async function watchJobs(
   const view = openWatchView(out)
   try {
     const ends = await Promise.all(ids.map((id) => watchOne(client, id, view, stop.signal)))
+    view.close()
     if (stop.signal.aborted) return EXIT.interrupted
+    if (out.live) tellFailures(ends, out)
     return exitOf(ends)
   } finally {
     stop.abort()
@@ -49,6 +51,14 @@ async function watchOne(
 function noted(news: JobNews): Partial<WatchedJob> {
   if (news.event === 'job') return { job: news.data }
   return news.event === 'log' ? { lastEvent: news.data } : { lastEvidence: news.data }
+}
+
+/** The picture cuts long sentences, and at their end stands the remedy. */
+function tellFailures(jobs: readonly (JobView | undefined)[], out: Output): void {
+  for (const job of jobs) {
+    const text = job && job.result !== 'succeeded' ? failureText(job) : ''
+    if (job && text) out.print(`${job.server_serial}: ${text}`)
+  }
 }
 
 /** Worst first: one failed job of many is a failure. */

@@ -5,14 +5,14 @@ import type { StatusReport } from '../../schemas/webhook.ts'
 import type { Principal } from '../auth/auth.ts'
 import { digest } from '../seal.ts'
 import { eventsOf, evidenceOf } from '../store/job-story.ts'
-import { findJobByDigest, type JobFilter, listJobs } from '../store/jobs.ts'
+import { countByStatus, findJobByDigest, type JobFilter, listJobs } from '../store/jobs.ts'
 import type { PublishedImage } from '../store/tables.ts'
 import { type ReportAnswer, report } from '../webhook/report.ts'
 import { cancel } from './cancel.ts'
 import { dryRun } from './dry-run.ts'
 import type { Evidence } from './evidence.ts'
 import { jobFaults } from './faults.ts'
-import type { Job } from './job.ts'
+import type { Job, JobStatus } from './job.ts'
 import type { JobParts } from './parts.ts'
 import { type Accepted, retry, submit } from './submit.ts'
 import { jobView } from './view.ts'
@@ -23,6 +23,8 @@ export interface Jobs {
   /** With its log and evidence. Throws `job.not-found`. */
   view(id: string): Promise<JobView>
   list(filter: JobFilter): Promise<readonly Job[]>
+  /** How many jobs are in each status; statuses without jobs are left out. */
+  count(): Promise<readonly { readonly status: JobStatus; readonly count: number }[]>
   submit(request: JobRequest, by: Principal, idempotencyKey?: string): Promise<Accepted>
   /** Checks recipe, machine and media plan at the controller; makes nothing. */
   dryRun(request: JobRequest): Promise<DryRunView>
@@ -45,6 +47,7 @@ export function createJobs(parts: JobParts, evidence: Evidence): Jobs {
       return jobView(job, { events, evidence: seen })
     },
     list: (filter) => listJobs(db.read, filter),
+    count: () => countByStatus(db.read),
     submit: (request, by, idempotencyKey) =>
       submit(parts, request, by, idempotencyKey === undefined ? {} : { idempotencyKey }),
     dryRun: (request) => dryRun(parts, request),

@@ -5,13 +5,12 @@ import type { JournalRow } from '../store/job-story.ts'
 export interface Journal {
   begun(step: string): boolean
   done(step: string): boolean
-  /** Begun in that launch and never ended: a crash cut it. */
-  cut(step: string, launch: number): boolean
+  /** Begun in that launch, whatever came of it. */
+  begunIn(step: string, launch: number): boolean
 }
 
 export const readJournal = (rows: readonly JournalRow[]): Journal => ({
   begun: (step) => rows.some((row) => row.step === step),
   done: (step) => rows.some((row) => row.step === step && row.outcome === 'done'),
-  cut: (step, launch) =>
-    rows.some((row) => row.step === step && row.launch === launch && row.outcome === null),
+  begunIn: (step, launch) => rows.some((row) => row.step === step && row.launch === launch),
 })

@@ -31,6 +31,7 @@ export async function begin(parts: JobParts, job: Job): Promise<Job | undefined>
     { level: 'info', message: 'provisioning begins', step: 'start' },
   )
   for (const old of superseded) {
+    parts.hooks.changed.call(old)
     await removeTaskIso(parts.taskIsoDir, old)
     const message = `cleanup superseded by job ${job.id}`
     await parts.book.note(old.id, { level: 'info', message, step: 'cleanup' })
@@ -113,7 +114,7 @@ async function poweredOn(parts: JobParts, job: Job): Promise<void> {
 
 async function work(parts: JobParts, session: Session): Promise<void> {
   const { job, journal, bmc } = session
-  if (journal.cut('redfish.power-on', job.launches)) {
+  if (journal.begunIn('redfish.power-on', job.launches)) {
     const { power } = await bmc.read(AbortSignal.timeout(60_000))
     await session.notes.add({
       level: 'warn',

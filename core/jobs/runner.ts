@@ -17,6 +17,7 @@ import { judge } from './judge.ts'
 import type { JobParts } from './parts.ts'
 import { begin, provision } from './provision.ts'
 import { settle } from './settle.ts'
+import { sweepTaskIsos } from './task-iso-file.ts'
 
 const LEASE_MS = MINUTE
 const RENEW_MS = 20 * SECOND
@@ -172,6 +173,12 @@ export function createRunner(parts: JobParts): Runner {
   const prune = () =>
     db.write((tx) => pruneJobs(tx, now() - parts.config.limits.history_days * DAY))
 
+  const sweep = () =>
+    sweepTaskIsos(parts.taskIsoDir, async (id) => {
+      const job = await parts.book.get(id)
+      return job !== undefined && (job.status !== 'complete' || job.cleanup === 'pending')
+    })
+
   return {
     async tick() {
       let taken = 0
@@ -192,6 +199,8 @@ export function createRunner(parts: JobParts): Runner {
       await alive()
       every(ALIVE_MS, 'the sign of life could not be written', alive)
       every(HOUR, 'old jobs could not be removed', prune)
+      every(HOUR, 'old task ISOs could not be removed', sweep)
+      await sweep()
       look()
     },
     prune,

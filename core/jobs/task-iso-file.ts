@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import { rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Job } from './job.ts'
 
@@ -7,6 +7,20 @@ import type { Job } from './job.ts'
 export const taskIsoPath = (folder: string, job: Pick<Job, 'id'>): string =>
   join(folder, `${job.id}.iso`)
 
-/** At the end of cleanup; may be repeated. */
-export const removeTaskIso = (folder: string, job: Pick<Job, 'id'>): Promise<void> =>
-  rm(taskIsoPath(folder, job), { force: true })
+/** At the end of cleanup, with what a build that was cut left beside it; may be repeated. */
+export async function removeTaskIso(folder: string, job: Pick<Job, 'id'>): Promise<void> {
+  const path = taskIsoPath(folder, job)
+  for (const each of [path, `${path}.part`]) await rm(each, { force: true })
+}
+
+/** Removes what belongs to no job that may still need it: a crash or a removed machine left it behind. */
+export async function sweepTaskIsos(
+  folder: string,
+  isNeeded: (jobId: string) => Promise<boolean>,
+): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const id = /^([0-9a-f-]{36})\./.exec(name)?.[1]
+    if (id && (await isNeeded(id))) continue
+    await rm(join(folder, name), { force: true })
+  }
+}

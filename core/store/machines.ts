@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import { and, asc, eq, gt, inArray, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, inArray, isNotNull, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
 import type { Machine } from '../machines/machine.ts'
 import type { Reader, Tx } from './client.ts'
 import { machineAliases, machines } from './tables.ts'
@@ -64,6 +64,11 @@ export async function machinesNamed(
   return withAliases(db, rows)
 }
 
+/** By the origin of their BMC. */
+export async function machinesOfBmc(db: Reader | Tx, bmcUrl: string): Promise<readonly Machine[]> {
+  return withAliases(db, await db.select().from(machines).where(eq(machines.bmcUrl, bmcUrl)))
+}
+
 export interface MachineFilter {
   /** `key=value` pairs that must all hold. */
   readonly labels: readonly (readonly [string, string])[]
@@ -88,6 +93,19 @@ export async function listMachines(db: Reader, filter: MachineFilter): Promise<r
     .orderBy(asc(sql`${machines.serial} || char(0) || ${machines.id}`))
     .limit(filter.limit)
   return withAliases(db, rows)
+}
+
+/** The media and report base URLs of all machines that have their own. */
+export async function machineBaseUrls(db: Reader): Promise<readonly string[]> {
+  const { mediaBaseUrl, reportBaseUrls } = machines
+  const rows = await db
+    .select({ mediaBaseUrl, reportBaseUrls })
+    .from(machines)
+    .where(or(isNotNull(mediaBaseUrl), isNotNull(reportBaseUrls)))
+  return rows.flatMap((row) => [
+    ...(row.mediaBaseUrl ? [row.mediaBaseUrl] : []),
+    ...(row.reportBaseUrls ?? []),
+  ])
 }
 
 export async function insertMachine(tx: Tx, row: typeof machines.$inferInsert): Promise<void> {
@@ -115,7 +133,7 @@ export async function deleteMachine(tx: Tx, id: string): Promise<void> {
   await tx.delete(machines).where(eq(machines.id, id))
 }
 
-/** Replaces the aliases of one source by these. */
+/** Replaces the aliases of one source by these; what a person gives is no longer the probe's to take. */
 export async function replaceAliases(
   tx: Tx,
   machineId: string,
@@ -126,7 +144,8 @@ export async function replaceAliases(
     .delete(machineAliases)
     .where(and(eq(machineAliases.machineId, machineId), eq(machineAliases.source, source)))
   for (const alias of new Set(aliases)) {
-    await tx.insert(machineAliases).values({ machineId, alias, source }).onConflictDoNothing()
+    if (source === 'person') await addAlias(tx, machineId, alias)
+    else await tx.insert(machineAliases).values({ machineId, alias, source }).onConflictDoNothing()
   }
 }
 

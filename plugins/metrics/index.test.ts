@@ -58,7 +58,8 @@ const STARTED = 1_000_000
 
 async function start() {
   const hooks = createHooks()
-  metrics.setup({ hooks, now: () => STARTED } as unknown as Host, {})
+  const jobs = { count: async () => [{ status: 'queued', count: 3 }] }
+  metrics.setup({ hooks, jobs, now: () => STARTED } as unknown as Host, {})
   const api = new Hono<ApiEnv>()
   hooks.routes.call({ api, open: new Hono<ApiEnv>(), field: createField() })
   const scope = new AsyncDisposableStack()
@@ -119,7 +120,16 @@ describe('/metrics', () => {
     expect(value('slipway_process_start_time_seconds')).toBeLessThanOrEqual(Date.now() / 1_000)
     expect(value('slipway_event_loop_delay_seconds')).toBeGreaterThanOrEqual(0)
     const [build] = families.get('slipway_build_info')?.samples ?? []
-    expect(build).toEqual([expect.stringMatching(/version="\d+\.\d+\.\d+",bun="\d/), 1])
+    expect(build).toEqual([
+      expect.stringMatching(/version="\d+\.\d+\.\d+",commit="\w+",bun="\d/),
+      1,
+    ])
+  })
+
+  test('counts the jobs of each status', async () => {
+    await using appliance = await start()
+    const families = await appliance.families()
+    expect(series(families.get('slipway_jobs'))).toEqual({ 'slipway_jobs{status="queued"}': 3 })
   })
 
   test('a blocked event loop shows, and only once', async () => {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import * as v from 'valibot'
 import { definePlugin } from '../../core/plugin.ts'
-import { createJobMetrics } from './job-metrics.ts'
+import { createJobMetrics, watchStatuses } from './job-metrics.ts'
 import { watchProcess } from './process-metrics.ts'
 import { createRegistry } from './registry.ts'
 
@@ -11,16 +11,18 @@ const NAME = 'metrics'
 export const metrics = definePlugin({
   name: NAME,
   config: v.strictObject({}),
-  setup({ hooks, now }) {
+  setup({ hooks, jobs, now }) {
     const registry = createRegistry()
-    const jobs = createJobMetrics(registry, now())
+    const byStatus = watchStatuses(registry, jobs)
+    const jobMetrics = createJobMetrics(registry, now())
     hooks.start.tapPromise(NAME, async (scope) => {
       scope.use(watchProcess(registry))
     })
-    hooks.changed.tap(NAME, (job) => jobs.changed(job))
-    hooks.seen.tap(NAME, (sighting) => jobs.seen(sighting))
+    hooks.changed.tap(NAME, (job) => jobMetrics.changed(job))
+    hooks.seen.tap(NAME, (sighting) => jobMetrics.seen(sighting))
     hooks.routes.tap(NAME, ({ api }) => {
-      api.get('/metrics', (c) => {
+      api.get('/metrics', async (c) => {
+        await byStatus.look()
         c.header('Content-Type', 'text/plain; version=0.0.4; charset=utf-8')
         return c.body(registry.render())
       })

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import type { Sighting } from '../../core/hooks.ts'
 import type { Job } from '../../core/jobs/job.ts'
+import type { Jobs } from '../../core/jobs/jobs.ts'
 import { SECOND } from '../../core/units.ts'
 import type { Registry } from './registry.ts'
 
@@ -113,6 +114,19 @@ export function createJobMetrics(registry: Registry, startedAt: number): JobMetr
       remember(reads, `${job} ${slot}`, read)
       // Fewer than before: another image stands in the slot, and its count began anew.
       bytes.add({ slot }, read >= before ? read - before : read)
+    },
+  }
+}
+
+/** How many jobs are in each status, from the database at each look. */
+export function watchStatuses(registry: Registry, jobs: Pick<Jobs, 'count'>) {
+  let counts: Awaited<ReturnType<Jobs['count']>> = []
+  registry.measured('slipway_jobs', 'Jobs by status.', 'gauge', () =>
+    counts.map(({ status, count }) => ({ labels: { status }, value: count })),
+  )
+  return {
+    async look() {
+      counts = await jobs.count()
     },
   }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { SECOND } from '../../core/units.ts'
-import manifest from '../../package.json' with { type: 'json' }
+import { version } from '../../core/version.ts'
 import type { Registry } from './registry.ts'
 
 const MICROSECONDS = 1e6
@@ -24,7 +24,10 @@ export function watchProcess(registry: Registry): Disposable {
   const histogram = monitorEventLoopDelay({ resolution: 20 })
   histogram.enable()
   measured('slipway_build_info', 'Which program this is; always 1.', 'gauge', () => [
-    { labels: { version: manifest.version, bun: Bun.version }, value: 1 },
+    {
+      labels: { version: version.version, commit: version.commit, bun: Bun.version },
+      value: 1,
+    },
   ])
   measured('slipway_process_start_time_seconds', 'Unix time of the start.', 'gauge', () => [
     { labels: {}, value: performance.timeOrigin / SECOND },

@@ -37,6 +37,7 @@ const outbound = (allowLoopback: boolean): Outbound =>
       localUrl: () => undefined,
       own: () => [],
       names: () => [],
+      names: () => [],
     },
     bmcHosts: async () => [],
     now: () => 0,

@@ -34,8 +34,6 @@ export async function offlineRecipes(): Promise<Recipes> {
         localUrl: () => undefined,
         own: () => [],
         names: () => [],
-        names: () => [],
-      },
       db: absentNoun<HostParts['db']>('db'),
     })
     return createRecipes(hooks)

@@ -35,7 +35,6 @@ const nowhere: Addresses = {
   localUrl: () => undefined,
   own: () => [],
   names: () => [],
-  names: () => [],
 }
 
 const outbound = (parts: Partial<OutboundParts> = {}) =>

@@ -37,7 +37,6 @@ const outbound = (allowLoopback: boolean): Outbound =>
       localUrl: () => undefined,
       own: () => [],
       names: () => [],
-      names: () => [],
     },
     bmcHosts: async () => [],
     now: () => 0,

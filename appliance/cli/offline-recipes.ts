@@ -34,6 +34,7 @@ export async function offlineRecipes(): Promise<Recipes> {
         localUrl: () => undefined,
         own: () => [],
         names: () => [],
+      },
       db: absentNoun<HostParts['db']>('db'),
     })
     return createRecipes(hooks)

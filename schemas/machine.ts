@@ -20,32 +20,52 @@ export const TlsPolicyInput = v.variant('mode', [
   v.strictObject({ mode: v.literal('insecure') }),
 ])
 
-const fields = {
-  aliases: v.optional(v.array(Serial), []),
+const required = {
   bmc_url: HttpUrl,
-  /** `@odata.id` of the ComputerSystem, for a chassis BMC with several. */
-  system_uri: v.optional(v.pipe(v.string(), v.startsWith('/'))),
   username: v.pipe(v.string(), v.minLength(1), v.maxLength(128)),
   password: v.pipe(v.string(), v.maxLength(512)),
-  tls: v.optional(TlsPolicyInput, { mode: 'first-use' }),
+}
+
+const optional = {
+  /** `@odata.id` of the ComputerSystem, for a chassis BMC with several. */
+  system_uri: v.optional(v.pipe(v.string(), v.startsWith('/'))),
   media_base_url: v.optional(HttpUrl),
   report_base_urls: v.optional(v.array(HttpUrl)),
   media_plan: v.optional(v.picklist(['two-cd', 'cd-usb', 'one'])),
-  labels: v.optional(v.record(v.string(), v.string()), {}),
-  protected: v.optional(v.boolean(), false),
 }
 
-/** POST /api/v1/machines, and one row of an import. */
-export const MachineInput = v.strictObject({ serial: Serial, ...fields })
+/** POST /api/v1/machines */
+export const MachineInput = v.strictObject({
+  serial: Serial,
+  ...required,
+  ...optional,
+  aliases: v.optional(v.array(Serial), []),
+  tls: v.optional(TlsPolicyInput, { mode: 'first-use' }),
+  labels: v.optional(v.record(v.string(), v.string()), {}),
+  protected: v.optional(v.boolean(), false),
+})
 export type MachineInput = v.InferOutput<typeof MachineInput>
+
+/** One row of an import: of a machine that is known it changes what it names, and nothing else. */
+export const MachineImportRow = v.strictObject({
+  serial: Serial,
+  ...required,
+  ...optional,
+  /** Added to those it has. */
+  aliases: v.optional(v.array(Serial)),
+  tls: v.optional(TlsPolicyInput),
+  labels: v.optional(v.record(v.string(), v.string())),
+  protected: v.optional(v.boolean()),
+})
+export type MachineImportRow = v.InferOutput<typeof MachineImportRow>
 
 /** PATCH /api/v1/machines/{serial}: what is given replaces; null takes an optional one away. */
 export const MachinePatch = v.strictObject({
   aliases: v.optional(v.array(Serial)),
   bmc_url: v.optional(HttpUrl),
   system_uri: v.optional(v.nullable(v.pipe(v.string(), v.startsWith('/')))),
-  username: v.optional(fields.username),
-  password: v.optional(fields.password),
+  username: v.optional(required.username),
+  password: v.optional(required.password),
   tls: v.optional(TlsPolicyInput),
   media_base_url: v.optional(v.nullable(HttpUrl)),
   report_base_urls: v.optional(v.nullable(v.array(HttpUrl))),
@@ -57,7 +77,7 @@ export type MachinePatch = v.InferOutput<typeof MachinePatch>
 
 /** POST /api/v1/machines/import: all or nothing. CSV is sent as `text/csv` with the same names in its head line. */
 export const MachineImport = v.strictObject({
-  machines: v.array(MachineInput),
+  machines: v.array(MachineImportRow),
 })
 
 /** A machine as the API shows it; credentials are never returned. */

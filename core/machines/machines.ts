@@ -1,36 +1,32 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import type { MachineInput, MachinePatch } from '../../schemas/machine.ts'
+import type { MachineImportRow, MachineInput, MachinePatch } from '../../schemas/machine.ts'
 import type { ControllerSurvey } from '../jobs/bmc.ts'
 import type { Sealer } from '../seal.ts'
-import type { Db, Tx } from '../store/client.ts'
+import type { Db } from '../store/client.ts'
+import { activeJobs, supersedeCleanups } from '../store/jobs.ts'
 import {
   addAlias,
   deleteMachine,
   findMachine,
   findMachineRow,
-  insertMachine,
   listMachines,
   type MachineFilter,
-  type MachineRow,
+  machineBaseUrls,
   machinesNamed,
   removeAlias,
   replaceAliases,
   updateMachine,
 } from '../store/machines.ts'
 import { machineFaults } from './faults.ts'
+import { type ImportTally, importMachines } from './import.ts'
 import type { Credentials, Machine } from './machine.ts'
 import { isPlaceholder, sameName, spellings, stored } from './names.ts'
+import { createRows, refusePlaceholders } from './rows.ts'
 
 export interface MachinesParts {
   readonly db: Db
   readonly sealer: Sealer
   readonly now: () => number
-}
-
-export interface ImportTally {
-  readonly added: readonly string[]
-  readonly updated: readonly string[]
-  readonly unchanged: readonly string[]
 }
 
 /** The machines that this appliance may provision. */
@@ -46,51 +42,25 @@ export interface Machines {
   username(id: string): Promise<string>
   add(input: MachineInput): Promise<Machine>
   change(name: string, patch: MachinePatch): Promise<Machine>
+  /** Its unfinished cleanups end as superseded. Throws `machine.busy` while a job is active. */
   remove(machine: Machine): Promise<void>
   /** All or nothing. */
-  import(inputs: readonly MachineInput[]): Promise<ImportTally>
+  import(lines: readonly MachineImportRow[]): Promise<ImportTally>
   addAlias(name: string, alias: string): Promise<Machine>
   removeAlias(name: string, alias: string): Promise<Machine>
   /** Keeps a survey and the aliases that it found. */
   surveyed(machine: Machine, survey: ControllerSurvey): Promise<void>
+  /** Base URLs that machines have of their own: the certificate names their hosts. */
+  baseUrls(): Promise<readonly string[]>
   /** Its names that no other machine shares. */
   ownNames(machine: Machine): Promise<readonly string[]>
 }
 
-const passwordContext = (id: string) => `machine/${id}/password`
-
-/** The columns that an input sets. */
-function columns(input: Partial<MachineInput> | MachinePatch): Partial<MachineRow> {
-  const tls = input.tls
-  return {
-    ...(input.bmc_url === undefined ? {} : { bmcUrl: new URL(input.bmc_url).origin }),
-    ...(input.system_uri === undefined ? {} : { systemUri: input.system_uri ?? '' }),
-    ...(input.username === undefined ? {} : { username: input.username }),
-    ...(tls === undefined
-      ? {}
-      : {
-          tls:
-            tls.mode === 'ca' ? { mode: 'ca', ...(tls.ca_pem ? { caPem: tls.ca_pem } : {}) } : tls,
-        }),
-    ...(input.media_base_url === undefined ? {} : { mediaBaseUrl: input.media_base_url }),
-    ...(input.report_base_urls === undefined ? {} : { reportBaseUrls: input.report_base_urls }),
-    ...(input.media_plan === undefined ? {} : { mediaPlan: input.media_plan }),
-    ...(input.labels === undefined ? {} : { labels: input.labels }),
-    ...(input.protected === undefined ? {} : { protected: input.protected }),
-  }
-}
-
 export function createMachines({ db, sealer, now }: MachinesParts): Machines {
-  const refusePlaceholders = (names: readonly string[]) => {
-    const bad = names.find(isPlaceholder)
-    if (bad === undefined) return
-    throw machineFaults.placeholder(
-      `"${bad}" is what boards carry when nobody wrote a serial; give the machine a name of its own`,
-    )
-  }
+  const rows = createRows({ sealer, now })
 
-  const named = async (name: string, reader: Db['read'] | Tx = db.read): Promise<Machine> => {
-    const found = await machinesNamed(reader, spellings(name))
+  const named = async (name: string): Promise<Machine> => {
+    const found = await machinesNamed(db.read, spellings(name))
     const [machine, other] = found
     if (!machine) {
       throw machineFaults.notFound(
@@ -108,85 +78,21 @@ export function createMachines({ db, sealer, now }: MachinesParts): Machines {
     return machine
   }
 
-  const insert = async (tx: Tx, input: MachineInput): Promise<string> => {
-    refusePlaceholders([input.serial, ...input.aliases])
-    const id = crypto.randomUUID()
-    const at = now()
-    await insertMachine(tx, {
-      bmcUrl: '',
-      systemUri: '',
-      username: '',
-      tls: { mode: 'first-use' },
-      labels: {},
-      protected: false,
-      ...columns(input),
-      id,
-      serial: stored(input.serial),
-      sealedPassword: sealer.seal(input.password, passwordContext(id)),
-      createdAt: at,
-      updatedAt: at,
-    })
-    await replaceAliases(tx, id, input.aliases.map(stored), 'person')
-    return id
-  }
-
-  const apply = async (tx: Tx, machine: Machine, patch: MachinePatch) => {
-    refusePlaceholders(patch.aliases ?? [])
-    await updateMachine(tx, machine.id, {
-      ...columns(patch),
-      ...(patch.password === undefined
-        ? {}
-        : { sealedPassword: sealer.seal(patch.password, passwordContext(machine.id)) }),
-      updatedAt: now(),
-    })
-    if (patch.aliases) await replaceAliases(tx, machine.id, patch.aliases.map(stored), 'person')
-  }
-
   const fresh = async (id: string): Promise<Machine> => {
     const machine = await findMachine(db.read, id)
     if (!machine) throw machineFaults.notFound('the machine was removed meanwhile')
     return machine
   }
 
-  /** Two rows for one ComputerSystem would let two jobs fight over it. */
-  const refuseTwin = (error: unknown, input: { bmc_url?: string | undefined }): never => {
-    const text = error instanceof Error ? `${error.message} ${String(error.cause)}` : ''
-    if (!/UNIQUE|unique/.test(text)) throw error
-    throw machineFaults.exists(
-      `another machine already stands for ${input.bmc_url} and that system; see \`slipway machine list\``,
-      { cause: error },
-    )
-  }
-
-  const isSame = async (row: MachineRow, input: MachineInput, machine: Machine) => {
-    const wanted = columns(input)
-    const same = Object.entries(wanted).every(([key, value]) =>
-      key === 'tls'
-        ? // What the first contact pinned is not a change that an import takes back.
-          Bun.deepEquals(row.tls, value) ||
-          (input.tls.mode === 'first-use' && row.tls.mode === 'pin')
-        : Bun.deepEquals(row[key as keyof MachineRow], value),
-    )
-    const password = sealer.open(row.sealedPassword, passwordContext(row.id))
-    return (
-      same &&
-      password === input.password &&
-      input.aliases.every((alias) => machine.aliases.includes(stored(alias)))
-    )
-  }
-
   return {
     byId: (id) => findMachine(db.read, id),
-    named: (name) => named(name),
+    named,
     list: (filter) => listMachines(db.read, filter),
     username: async (id) => (await findMachineRow(db.read, id))?.username ?? '',
     async credentials(machine) {
       const row = await findMachineRow(db.read, machine.id)
       if (!row) throw machineFaults.notFound(`machine ${machine.serial} was removed meanwhile`)
-      return {
-        username: row.username,
-        password: sealer.open(row.sealedPassword, passwordContext(row.id)),
-      }
+      return { username: row.username, password: rows.password(row) }
     },
     async pin(machine, fingerprint) {
       await db.write(async (tx) => {
@@ -196,53 +102,37 @@ export function createMachines({ db, sealer, now }: MachinesParts): Machines {
       })
     },
     async add(input) {
-      const id = await db
-        .write(async (tx) => {
-          const twin = (await machinesNamed(tx, [stored(input.serial)])).find((each) =>
-            sameName(each.serial, input.serial),
+      const id = await db.write(async (tx) => {
+        const twin = (await machinesNamed(tx, spellings(input.serial))).find((each) =>
+          sameName(each.serial, input.serial),
+        )
+        if (twin && !input.system_uri) {
+          throw machineFaults.exists(
+            `machine ${input.serial} exists already; change it with PATCH or remove it first`,
           )
-          if (twin && !input.system_uri) {
-            throw machineFaults.exists(
-              `machine ${input.serial} exists already; change it with PATCH or remove it first`,
-            )
-          }
-          return insert(tx, input)
-        })
-        .catch((error: unknown) => refuseTwin(error, input))
+        }
+        return rows.insert(tx, input)
+      })
       return fresh(id)
     },
     async change(name, patch) {
       const machine = await named(name)
-      await db
-        .write((tx) => apply(tx, machine, patch))
-        .catch((error: unknown) => refuseTwin(error, patch))
+      await db.write((tx) => rows.apply(tx, machine, patch))
       return fresh(machine.id)
     },
-    remove: (machine) => db.write((tx) => deleteMachine(tx, machine.id)),
-    async import(inputs) {
-      const tally = { added: [] as string[], updated: [] as string[], unchanged: [] as string[] }
-      await db.write(async (tx) => {
-        for (const input of inputs) {
-          const found = (await machinesNamed(tx, [stored(input.serial)])).find(
-            (each) =>
-              each.serial === stored(input.serial) &&
-              each.bmc.systemUri === (input.system_uri ?? each.bmc.systemUri),
+    remove: (machine) =>
+      db.write(async (tx) => {
+        const active = await activeJobs(tx, [machine.id])
+        const busy = active.find((job) => job.status !== 'complete')
+        if (busy) {
+          throw machineFaults.busy(
+            `machine ${machine.serial} has job ${busy.id} (${busy.status}); cancel it first`,
           )
-          const row = found && (await findMachineRow(tx, found.id))
-          if (!found || !row) {
-            await insert(tx, input).catch((error: unknown) => refuseTwin(error, input))
-            tally.added.push(input.serial)
-          } else if (await isSame(row, input, found)) {
-            tally.unchanged.push(input.serial)
-          } else {
-            const { serial: _, ...patch } = input
-            await apply(tx, found, patch).catch((error: unknown) => refuseTwin(error, input))
-            tally.updated.push(input.serial)
-          }
         }
-      })
-      return tally
-    },
+        await supersedeCleanups(tx, machine.id, '', now())
+        await deleteMachine(tx, machine.id)
+      }),
+    import: (lines) => importMachines(db, rows, lines),
     async addAlias(name, alias) {
       refusePlaceholders([alias])
       const machine = await named(name)
@@ -257,13 +147,15 @@ export function createMachines({ db, sealer, now }: MachinesParts): Machines {
     },
     async surveyed(machine, survey) {
       const aliases = [...survey.aliases, survey.serial ?? '', survey.uuid ?? '']
-        .filter((name) => !isPlaceholder(name) && !sameName(name, machine.serial))
+        .filter((name) => !isPlaceholder(name))
         .map(stored)
+        .filter((name) => !spellings(machine.serial).includes(name))
       await db.write(async (tx) => {
         await updateMachine(tx, machine.id, { survey, updatedAt: now() })
         await replaceAliases(tx, machine.id, aliases, 'probe')
       })
     },
+    baseUrls: () => machineBaseUrls(db.read),
     async ownNames(machine) {
       const names = [machine.serial, ...machine.aliases]
       const shared = await Promise.all(

@@ -118,16 +118,7 @@ export function machineRoutes(parts: MachineRouteParts): Hono<ApiEnv> {
       return c.json(await view(await machines.change(c.req.param('serial'), patch)))
     })
     .delete('/:serial', async (c) => {
-      const machine = await machines.named(c.req.param('serial'))
-      const busy = (await activeJobs(parts.db.read, [machine.id])).find(
-        (job) => job.status !== 'complete',
-      )
-      if (busy) {
-        throw machineFaults.busy(
-          `machine ${machine.serial} has job ${busy.id} (${busy.status}); cancel it first`,
-        )
-      }
-      await machines.remove(machine)
+      await machines.remove(await machines.named(c.req.param('serial')))
       return c.body(null, 204)
     })
     .post('/:serial/probe', async (c) =>

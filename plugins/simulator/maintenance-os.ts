@@ -126,6 +126,7 @@ class Play {
 
   /** False when the appliance says that the job is over: the dispatcher stops its target. */
   async #writeUnit({ name, ms, reports }: Unit, index: number, count: number): Promise<boolean> {
+    await this.#log('info', name, `Starting ${name}`)
     for (let part = 0; part < reports; part += 1) {
       const percent = Math.floor((100 * (index + part / reports)) / count)
       if (await this.#progress({ phase: 'writing', step: name, percent })) return false
@@ -134,8 +135,12 @@ class Play {
     return true
   }
 
-  #fail(failed_step: string, message = `${failed_step} ended with status 1`): Promise<Ending> {
-    return this.#report({ status: 'failed', failed_step, message })
+  async #fail(
+    failed_step: string,
+    message = `${failed_step} ended with status 1`,
+  ): Promise<Ending> {
+    await this.#log('error', failed_step, message)
+    return await this.#report({ status: 'failed', failed_step, message })
   }
 
   #fallSilent(): Ending {
@@ -187,17 +192,26 @@ class Play {
     return reply?.status === 200 ? 'off' : 'silent'
   }
 
-  /** Says how far it is, once; true when the appliance says that the job is over. */
-  async #progress(progress: Readonly<Record<string, unknown>>): Promise<boolean> {
-    const body = { status: 'progress', ...progress }
+  /** Says how far it is; true when the appliance says that the job is over. */
+  #progress(progress: Readonly<Record<string, unknown>>): Promise<boolean> {
+    return this.#say(this.#medium.job.report_url, { status: 'progress', ...progress })
+  }
+
+  /** Adds to the log that the job shows. */
+  async #log(level: 'info' | 'error', step: string, line: string): Promise<void> {
+    await this.#say(this.#medium.job.log_url, { level, step, lines: [line] })
+  }
+
+  /** Says something once: it is news, not a promise, and the work goes on without it. */
+  async #say(path: string, body: unknown): Promise<boolean> {
+    const { tell } = this.#parts
     try {
-      const reply = await this.#client.post(this.#medium.job.report_url, body, this.#signal)
-      if (reply.status >= 400) this.#parts.tell('progress', `answered ${reply.status}`)
+      const reply = await this.#client.post(path, body, this.#signal)
+      if (reply.status >= 400) tell('news', `${path} answered ${reply.status}`)
       return reply.over
     } catch (error) {
       this.#signal.throwIfAborted()
-      // Progress is news, not a promise: the work goes on without it.
-      this.#parts.tell('progress', `not delivered: ${sentence(error)}`)
+      tell('news', `not delivered: ${sentence(error)}`)
       return false
     }
   }

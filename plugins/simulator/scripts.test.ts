@@ -21,6 +21,18 @@ test('fail-at reports the unit as failed, leaves the disk half written and power
     units: ['partition.service', 'image-linux.service'],
     bootable: false,
   })
+  expect(appliance.logs().map(({ body }) => body)).toEqual([
+    ...['partition', 'image-linux', 'bootloader-linux'].map((unit) => ({
+      level: 'info',
+      step: `${unit}.service`,
+      lines: [`Starting ${unit}.service`],
+    })),
+    {
+      level: 'error',
+      step: 'bootloader-linux.service',
+      lines: ['bootloader-linux.service ended with status 1'],
+    },
+  ])
 })
 
 test('silent claims, and is not heard of again', async () => {

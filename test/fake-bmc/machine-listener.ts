@@ -11,10 +11,11 @@ export interface MachineMessage {
 export interface MachineListener extends Disposable {
   readonly url: string
   readonly messages: readonly MachineMessage[]
-  /** Claims, progress and final reports apart. */
+  /** Claims, progress, final reports and lines for the log apart. */
   claims(): readonly MachineMessage[]
   progress(): readonly MachineMessage[]
   reports(): readonly MachineMessage[]
+  logs(): readonly MachineMessage[]
 }
 
 /** Answers a message; undefined takes it with 200. */
@@ -48,6 +49,7 @@ export function listenToMachines(
     messages,
     claims,
     progress: () => told().filter(isProgress),
+    logs: () => messages.filter(({ path }) => path.endsWith('/log')),
     reports: () => told().filter((message) => !isProgress(message)),
     [Symbol.dispose]: () => void server.stop(true),
   }

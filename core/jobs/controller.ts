@@ -30,7 +30,7 @@ export interface ProbeCheck {
  * Plain JSON, because it is kept with the survey: patterns are the source of a regular expression.
  */
 export interface ControllerRules {
-  /** How an image goes in: by the InsertMedia action (default) or by PATCH of the VirtualMedia resource. */
+  /** `patch`: takes a PATCH of the VirtualMedia resource, though it does not say so in `Allow`. A listed action goes before it. */
   readonly insertBy?: 'action' | 'patch'
   /** Pattern for id or URI of the drives that take an image; others are listed but useless. */
   readonly usableDrives?: string

@@ -70,9 +70,14 @@ export function createDriveReader({
     async all(signal: AbortSignal): Promise<readonly VirtualDrive[]> {
       bays ??= find(signal)
       const places = (await bays).flatMap(({ owner, uris }) => uris.map((uri) => ({ owner, uri })))
-      return Promise.all(
-        places.map(({ owner, uri }) => readDrive(client, uri, owner, info, signal)),
+      const drives = places.map(({ owner, uri }) =>
+        readDrive(client, uri, owner, info, signal).catch((error) => {
+          // Listed, and not there: the others count.
+          if (!(error instanceof Fault) || error.code !== MISSING) throw error
+          return undefined
+        }),
       )
+      return (await Promise.all(drives)).filter((drive) => drive !== undefined)
     },
     async one(uri: string, signal: AbortSignal): Promise<VirtualDrive> {
       bays ??= find(signal)

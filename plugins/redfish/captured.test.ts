@@ -14,6 +14,7 @@ interface Setting {
   readonly systemUri?: string
   readonly rules?: ControllerRules
   readonly patchable?: boolean
+  readonly mediaPlan?: 'two-cd' | 'cd-usb' | 'one'
 }
 
 /** Opens a session with a controller that answers as it was captured. */
@@ -77,9 +78,9 @@ describe('the plan for a captured controller', () => {
       bootTarget: 'Cd',
     },
     {
-      // A profile of rules alone is enough for a family that takes PATCH.
+      // Rules alone are enough for a family that takes PATCH, whether it says so or not.
       set: 'lenovo-sr670v2-xcc-2.83',
-      setting: { patchable: true, rules: { insertBy: 'patch' as const, usableDrives: '/EXT\\d$' } },
+      setting: { rules: { insertBy: 'patch' as const, usableDrives: '/EXT\\d$' } },
       identity: { vendor: 'Lenovo' },
       name: 'two-cd',
       boot: '/redfish/v1/Systems/1/VirtualMedia/EXT1',
@@ -94,6 +95,48 @@ describe('the plan for a captured controller', () => {
     expect(plan.drives.boot).toMatch(boot)
     expect(plan.drives.task).toMatch(task)
     expect(plan.why).toContain('boots')
+  })
+
+  test('PATCH in Allow is enough for a drive without an action', async () => {
+    const rules = { usableDrives: '/EXT\\d$' }
+    await using met = await meet(capturedTree('lenovo-sr670v2-xcc-2.83'), {
+      patchable: true,
+      rules,
+    })
+    expect((await met.session.plan(signal)).name).toBe('two-cd')
+  })
+
+  test.each([
+    { wanted: 'cd-usb' as const, gives: 'cd-usb' },
+    { wanted: 'two-cd' as const, gives: 'redfish.no-media' },
+    { wanted: 'one' as const, gives: 'redfish.no-media' },
+  ])('the machine’s own wish for $wanted gives $gives', async ({ wanted, gives }) => {
+    const tree = capturedTree('hpe-dl360gen10plus-ilo5-3.11')
+    await using met = await meet(tree, { mediaPlan: wanted })
+    const found = await met.session.plan(signal).catch((caught) => caught)
+    expect(found.code ?? found.name).toBe(gives)
+  })
+
+  test('a profile that says one image at a time has none', async () => {
+    const tree = capturedTree('hpe-dl360gen10plus-ilo5-3.11')
+    await using met = await meet(tree, { rules: { twoImages: false } })
+    await expect(met.session.plan(signal)).rejects.toMatchObject({
+      message: expect.stringContaining('only one image can be in at a time'),
+    })
+  })
+
+  test('https where a drive fetches nothing else', async () => {
+    const tree = capturedTree('hpe-dl360gen10plus-ilo5-3.11')
+    for (const id of [1, 2]) {
+      const uri = `/redfish/v1/Managers/1/VirtualMedia/${id}`
+      const insert = {
+        target: `${uri}/insert`,
+        'TransferProtocolType@Redfish.AllowableValues': ['HTTPS', 'CIFS'],
+      }
+      at(tree, uri)['Actions'] = { '#VirtualMedia.InsertMedia': insert }
+    }
+    await using met = await meet(tree)
+    expect((await met.session.plan(signal)).scheme).toBe('https')
   })
 
   test.each([
@@ -159,6 +202,13 @@ describe('which system is meant', () => {
     at(tree, '/redfish/v1/Systems/1')['Links'] = {}
     await using met = await meet(tree)
     expect(met.session.identity.managerModel).toBe('iLO 5')
+  })
+
+  test('a drive that is listed and not there leaves the others', async () => {
+    const tree = capturedTree('hpe-dl360gen10plus-ilo5-3.11')
+    tree.delete('/redfish/v1/Managers/1/VirtualMedia/1')
+    await using met = await meet(tree)
+    expect((await met.session.read(signal)).drives.map(({ id }) => id)).toEqual(['2'])
   })
 
   test('a link to drives that are not there leaves the other drives', async () => {

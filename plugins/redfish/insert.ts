@@ -33,16 +33,16 @@ async function climb(
 ): Promise<Answer> {
   const { client, rules } = parts
   const { drive, insertTarget, required, etag } = virtual
-  const by = insertTarget === undefined || rules.insertBy === 'patch' ? 'patch' : 'action'
+  const by = insertTarget === undefined ? 'patch' : 'action'
   const ladder = createLadder({ imageUrl, rules, required, by })
   let body: InsertBody = ladder.first
   let ejected = false
   for (let bodies = 1; ; bodies++) {
     const sent = body
     const answer = await order(parts, signal, () =>
-      by === 'action' && insertTarget !== undefined
-        ? client.send('POST', insertTarget, signal, sent)
-        : patch(client, drive.uri, etag, sent, signal),
+      insertTarget === undefined
+        ? patch(client, drive.uri, etag, sent, signal)
+        : client.send('POST', insertTarget, signal, sent),
     )
     if (answer.ok || bodies === MOST_BODIES) return answer
     if (!ejected && (answer.status === 409 || saysOccupied(answer.messages))) {

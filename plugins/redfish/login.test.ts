@@ -116,6 +116,17 @@ describe('a session', () => {
     expect(met.bmc.heard.some(({ headers }) => headers['authorization'])).toBe(false)
   })
 
+  test('is deleted though the connection is reset once', async () => {
+    let left = 1
+    const keeper = sessionKeeper({
+      [`DELETE ${SESSIONS}/1`]: () =>
+        left-- > 0 ? (_, socket) => void socket.resetAndDestroy() : undefined,
+    })
+    await using met = await start(keeper)
+    await (await met.contact.open())[Symbol.asyncDispose]()
+    expect(keeper.open.size).toBe(0)
+  })
+
   test('whose Location names another host is deleted on this one', async () => {
     const keeper = sessionKeeper()
     const inner = keeper.behave

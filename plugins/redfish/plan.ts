@@ -24,7 +24,8 @@ function uselessBecause({ drive, insertTarget, patchable }: VirtualDrive, rules:
   const usable = rules.usableDrives === undefined ? undefined : new RegExp(rules.usableDrives)
   if (usable && !usable.test(drive.id) && !usable.test(drive.uri))
     return 'is not usable by the profile'
-  if (!insertTarget && !patchable) return 'has no InsertMedia and takes no PATCH'
+  const byPatch = patchable || rules.insertBy === 'patch'
+  if (!insertTarget && !byPatch) return 'has no InsertMedia and takes no PATCH'
   if (drive.schemes.length === 0) return 'fetches neither http nor https'
   return undefined
 }

@@ -163,6 +163,13 @@ describe('power', () => {
   })
 })
 
+test('a restart that is refused for a moment is sent again, one that is taken is not', async () => {
+  let left = 2
+  await using met = await start({ reset: () => (left-- > 0 ? { status: 503 } : undefined) })
+  await met.session.restart(signal)
+  expect(met.types).toEqual(['ForceRestart', 'ForceRestart', 'ForceRestart'])
+})
+
 describe('the type of reset', () => {
   test.each([
     {

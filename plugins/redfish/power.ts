@@ -133,13 +133,19 @@ export function createPower(parts: PowerParts): Power {
     off: (signal) => change('Off', ['ForceOff'], signal),
     on: (signal) => change('On', ['On', 'ForceOn'], signal),
     async restart(signal) {
-      const system = await read(signal)
-      if (powerStateOf(system) !== 'On') return change('On', ['On', 'ForceOn'], signal)
-      const answer = await reset(system, ['ForceRestart', 'PowerCycle'], signal)
-      if (!answer.ok) throw failed(answer, 'on')
       const limitMs = options.powerTimeoutMs
-      await awaitTask(client, answer, 'Restart', { pollMs: options.pollMs, limitMs }, signal)
-      await confirm('On', limitMs, signal)
+      for (let tries = 1; ; tries++) {
+        const system = await read(signal)
+        if (powerStateOf(system) !== 'On') return change('On', ['On', 'ForceOn'], signal)
+        const answer = await reset(system, ['ForceRestart', 'PowerCycle'], signal)
+        if (answer.ok) {
+          await awaitTask(client, answer, 'Restart', { pollMs: options.pollMs, limitMs }, signal)
+          return confirm('On', limitMs, signal)
+        }
+        // Refused is not begun: it may be sent again.
+        if (tries === MOST_TRIES || !mayPass(answer, tries)) throw failed(answer, 'on')
+        await sleep(options.pollMs, signal)
+      }
     },
   }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { describe, expect, test } from 'bun:test'
 import type { JobView } from '../schemas/job.ts'
-import { activity, complaint, type DemoJob, type Role, rowOf } from './demo-jobs.ts'
+import { complaint, type DemoJob, machineActivity, type Role, rowOf } from './demo-jobs.ts'
 import { table } from './demo-view.ts'
 
 const succeeded: JobView = {
@@ -76,16 +76,15 @@ test.each([
   expect(complaint(jobOf(view, role)) === undefined).toBe(ok)
 })
 
-describe('activity', () => {
-  const events = [{ time: '', level: 'info' as const, message: 'redfish.power-on done' }]
-  test('is what we did last, until the machine speaks', () => {
-    expect(activity({ ...succeeded, status: 'provisioning', events })).toBe('redfish.power-on done')
-  })
-  test('is the machine’s word while it works', () => {
-    const progress = { phase: 'writing', step: 'image-linux.service', percent: 47 } as const
-    expect(activity({ ...succeeded, status: 'provisioning', events, progress })).toBe(
+describe('the machine’s word', () => {
+  const progress = { phase: 'writing', step: 'image-linux.service', percent: 47 } as const
+  test('is its phase, unit and tens of percent while it works', () => {
+    expect(machineActivity({ ...succeeded, status: 'provisioning', progress })).toBe(
       'writing image-linux.service 40 %',
     )
+  })
+  test('is nothing once it has reported', () => {
+    expect(machineActivity({ ...succeeded, status: 'succeeded', progress })).toBe('')
   })
 })
 

@@ -76,12 +76,10 @@ export function complaint({ vendor, role, view }: DemoJob): string | undefined {
   return is === wants ? undefined : `the job of ${vendor} is ${is}${reason}, but must be ${wants}`
 }
 
-/** What the job is at just now, for a line of progress. */
-export function activity({ status, progress, events }: JobView): string {
-  if (status === 'provisioning' && progress) {
-    const percent =
-      progress.percent === undefined ? '' : `${Math.floor(progress.percent / 10) * 10} %`
-    return [progress.phase, progress.step, percent].filter(Boolean).join(' ')
-  }
-  return events?.at(-1)?.message ?? ''
+/** What the machine says that it is at; '' while it does not work on the job. */
+export function machineActivity({ status, progress }: JobView): string {
+  if (status !== 'provisioning' || !progress) return ''
+  const { phase, step, percent } = progress
+  const share = percent === undefined ? '' : `${Math.floor(percent / 10) * 10} %`
+  return [phase, step, share].filter(Boolean).join(' ')
 }

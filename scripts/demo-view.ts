@@ -1,32 +1,37 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import { activity, type DemoJob, type DemoRow } from './demo-jobs.ts'
+import { type DemoJob, type DemoRow, machineActivity } from './demo-jobs.ts'
 
-/** Shows jobs while they run, on stderr: redrawn in place on a terminal, else a line for each change. */
+/** Shows jobs while they run, on stderr: redrawn in place on a terminal, else a line for all that happens. */
 export class ProgressView {
   readonly #live = process.stderr.isTTY === true && process.env['TERM'] !== 'dumb'
   readonly #started = performance.now()
-  readonly #shown = new Map<string, string>()
+  #drawn = 0
+  /** By job: events told, and the machine's last word. */
+  readonly #told = new Map<string, { readonly events: number; readonly activity: string }>()
 
   show(jobs: readonly DemoJob[]): void {
     if (this.#live) this.#redraw(jobs)
     else for (const job of jobs) this.#append(job)
   }
 
-  #append(job: DemoJob): void {
-    const line = lineOf(job)
-    if (this.#shown.get(job.serial) === line) return
-    this.#shown.set(job.serial, line)
-    process.stderr.write(`${this.#clock()} ${line}\n`)
+  #append({ id, vendor, view }: DemoJob): void {
+    const told = this.#told.get(id) ?? { events: 0, activity: '' }
+    const events = view.events ?? []
+    const activity = machineActivity(view)
+    const news = events.slice(told.events).map(({ message }) => message)
+    if (activity !== told.activity && activity !== '') news.push(activity)
+    this.#told.set(id, { events: events.length, activity })
+    for (const text of news) process.stderr.write(`${this.#clock()} ${vendor.padEnd(12)} ${text}\n`)
   }
 
   #redraw(jobs: readonly DemoJob[]): void {
     const columns = process.stderr.columns || 80
-    const up = this.#shown.size > 0 ? `\u001b[${this.#shown.size}A` : ''
     const lines = jobs.map((job) => {
-      const line = `${this.#clock()} ${lineOf(job)}`.slice(0, columns - 1)
-      this.#shown.set(job.serial, line)
+      const line = `${this.#clock()} ${stateLine(job)}`.slice(0, columns - 1)
       return `\u001b[2K${line}\n`
     })
+    const up = this.#drawn > 0 ? `\u001b[${this.#drawn}A` : ''
+    this.#drawn = lines.length
     process.stderr.write(up + lines.join(''))
   }
 
@@ -35,10 +40,10 @@ export class ProgressView {
   }
 }
 
-function lineOf(job: DemoJob): string {
-  const { vendor, serial, view } = job
+function stateLine({ vendor, serial, view }: DemoJob): string {
   const state = view.status === 'complete' ? `complete, ${view.result}` : view.status
-  return `${vendor.padEnd(12)} ${serial.padEnd(16)} ${state.padEnd(20)} ${activity(view)}`.trimEnd()
+  const doing = machineActivity(view) || (view.events?.at(-1)?.message ?? '')
+  return `${vendor.padEnd(12)} ${serial.padEnd(16)} ${state.padEnd(20)} ${doing}`.trimEnd()
 }
 
 const COLUMNS: Readonly<Record<string, (row: DemoRow) => string>> = {

@@ -142,7 +142,7 @@ function tellHowToGoOn(
   say(`\nleft running: the appliance at ${url} and its simulated machines`)
   say(`token:    ${tokenFile}`)
   say(`try:      dist/slipway job list ${client.join(' ')}`)
-  say(`the end:  kill ${part.process.pid} ${simulator.process.pid} && rm -r ${folder}`)
+  say(`the end:  kill ${part.process.pid} ${simulator.process.pid}; sleep 2; rm -rf ${folder}`)
 }
 
 async function main(): Promise<number> {

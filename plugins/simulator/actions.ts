@@ -9,6 +9,7 @@ const RESET = 'ComputerSystem.Reset'
 const INSERT = 'VirtualMedia.InsertMedia'
 const EJECT = 'VirtualMedia.EjectMedia'
 
+/** What actions work on. */
 export interface ActionParts {
   readonly manners: Manners
   readonly captured: ReadonlyMap<string, Resource>

@@ -10,6 +10,7 @@ import type { MachineSpec } from './simulator.ts'
 /** Ten times as fast as life: an installation takes seconds, and can still be watched. */
 const DEFAULT_PACE = 0.1
 
+/** Printed by --help. */
 export const USAGE = `usage: slipway simulator [options]
 Runs simulated controllers, each with a machine that boots, claims its job and reports.
 
@@ -29,6 +30,7 @@ personalities: ${personalityNames.join(', ')}
 scripts: ${scriptNames.join(', ')}
 `
 
+/** The command line, checked. */
 export interface CommandOptions {
   readonly machines: readonly MachineSpec[]
   readonly host: string

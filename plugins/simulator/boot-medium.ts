@@ -11,6 +11,7 @@ import {
 /** Files that a boot loader loads, by their names, in its order. */
 const LOADED = [/\/(vmlinu[xz][^/]*|bzimage|linux|kernel)$/i, /\/(initrd|initramfs)[^/]*$/i]
 
+/** How a machine starts a medium. */
 export interface BootOptions {
   readonly mode: string
   /** Bytes asked for at once. */

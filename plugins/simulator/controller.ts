@@ -17,6 +17,7 @@ export type MachineSide = TreeParts['machine'] &
     readonly inPost: boolean
   }
 
+/** What a controller is made of; the machine behind it is somebody else's. */
 export type ControllerParts = TreeParts & ActionParts & { readonly machine: MachineSide }
 
 /** A Redfish service over a captured tree. It holds no vendor's name: departures are manners. */

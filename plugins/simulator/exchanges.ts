@@ -4,6 +4,7 @@ import { type Answer, type Asked, isResource, type Resource } from './wire.ts'
 
 /** What a controller's network does with a request instead of an answer: the connection breaks. */
 export const DROPPED = Symbol('dropped')
+/** What a request comes to. */
 export type Outcome = Answer | typeof DROPPED
 
 /** Stands between the network and the controller: answers itself, breaks the line, or asks `next`. */

@@ -18,6 +18,7 @@ export interface Boot {
   readonly from: string
 }
 
+/** What the firmware finds in its machine. */
 export interface FirmwareParts {
   readonly manners: Manners
   readonly drives: readonly Drive[]
@@ -66,6 +67,8 @@ export class Firmware {
     const drives = this.#order()
     if (this.override.enabled === 'Once') this.override = disabled(this.override, manners)
     const started = hangs ? undefined : await this.#firstBootable(drives, signal)
+    // Power may have gone with the last byte: then another boot has begun, and this one is not.
+    signal.throwIfAborted()
     const from =
       started?.drive.uri ?? (hangs || !this.#parts.disk.state.bootable ? 'nothing' : 'disk')
     this.#selfTest = undefined

@@ -11,6 +11,7 @@ import type { Embodiment } from './personality.ts'
 import type { MachineScript } from './scripts.ts'
 import { readTaskMedium, type TaskMedium } from './task-medium.ts'
 
+/** The machine around what runs on it. */
 export interface LifeParts {
   readonly embodiment: Embodiment
   readonly drives: readonly Drive[]

@@ -38,6 +38,7 @@ export interface MachineState {
   readonly disk: DiskState
 }
 
+/** What makes one machine. */
 export interface MachineOptions {
   readonly embodiment: Embodiment
   readonly manners: Manners

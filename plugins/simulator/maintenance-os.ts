@@ -17,6 +17,7 @@ export type Stage =
   | 'silent'
   | 'reported'
 
+/** The machine as its maintenance OS finds it, and whom it tells. */
 export interface MaintenanceParts {
   /** As DMI says. */
   readonly serial: string

@@ -130,6 +130,8 @@ const MESSAGES = {
   },
 } satisfies Record<string, Message>
 
+/** What refusals are called here; families name their own ids by it. */
 export type MessageKey = keyof typeof MESSAGES
 
+/** The table, read by `Refusal`. */
 export const messages: Readonly<Record<MessageKey, Message>> = MESSAGES

@@ -3,6 +3,7 @@ import type { Manners } from './manners.ts'
 import { Refusal } from './refusal.ts'
 import { isResource, part, type Resource, text, texts } from './wire.ts'
 
+/** Members of the system's `Boot`, with Redfish's own values. */
 export interface Override {
   readonly enabled: string
   readonly target: string

@@ -3,8 +3,10 @@ import type { Manners } from './manners.ts'
 import type { Pace } from './pace.ts'
 import { Refusal } from './refusal.ts'
 
+/** PowerState of the ComputerSystem (DSP2046). */
 export type Power = 'On' | 'Off' | 'PoweringOn' | 'PoweringOff'
 
+/** What power acts on. */
 export interface PowerParts {
   readonly manners: Manners
   readonly pace: Pace

@@ -11,6 +11,7 @@ import { DROPPED, type Outcome } from './exchanges.ts'
 import { simulatorFaults } from './faults.ts'
 import type { Answer, Asked } from './wire.ts'
 
+/** Where one controller listens. */
 export interface ListenOptions {
   readonly host: string
   /** 0 takes a free one. */
@@ -18,6 +19,7 @@ export interface ListenOptions {
   readonly tls: { readonly key: string; readonly cert: string } | undefined
 }
 
+/** An open listener; disposing it breaks what connections there are. */
 export interface Listener extends AsyncDisposable {
   readonly origin: string
 }

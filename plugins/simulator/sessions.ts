@@ -3,6 +3,7 @@ import { timingSafeEqual } from 'node:crypto'
 import { Refusal } from './refusal.ts'
 import type { Asked } from './wire.ts'
 
+/** One login. */
 export interface Session {
   readonly id: string
   readonly token: string
@@ -11,6 +12,7 @@ export interface Session {
   usedAt: number
 }
 
+/** The one account of a controller, and how many logins it bears for how long. */
 export interface SessionParts {
   readonly username: string
   readonly password: string

@@ -8,6 +8,7 @@ import { embody } from './personality.ts'
 import { scriptNamed } from './scripts.ts'
 import { type ListenOptions, listen } from './server.ts'
 
+/** A machine that is to be simulated. */
 export interface MachineSpec {
   /** One of `personalityNames`. */
   readonly personality: string
@@ -22,6 +23,7 @@ export interface MachineSpec {
   readonly manners?: Partial<Manners>
 }
 
+/** How a simulator is started. */
 export interface SimulatorOptions {
   readonly machines: readonly MachineSpec[]
   /** Default 127.0.0.1 and free ports; a port counts up from machine to machine. */
@@ -36,6 +38,7 @@ export interface SimulatorOptions {
   readonly tell?: (event: SimulatorEvent) => void
 }
 
+/** Something that happened at a machine; `what` is one of a few words, `detail` is for people. */
 export interface SimulatorEvent {
   readonly serial: string
   readonly what: string
@@ -62,6 +65,7 @@ export interface RunningMachine {
   play(script: string): void
 }
 
+/** Running controllers; disposing ends all of them and what runs on their machines. */
 export interface Simulator extends AsyncDisposable {
   readonly machines: readonly RunningMachine[]
 }

@@ -9,6 +9,7 @@ const PlayedRecipe = v.object({
   target_disk: v.optional(v.unknown()),
 })
 
+/** What a task medium says. */
 export interface TaskMedium {
   readonly job: JobDocument
   readonly recipe: v.InferOutput<typeof PlayedRecipe>

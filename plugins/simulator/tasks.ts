@@ -4,6 +4,7 @@ import type { Manners } from './manners.ts'
 import { answerOf, messageOf, Refusal } from './refusal.ts'
 import type { Answer, Resource } from './wire.ts'
 
+/** One piece of work; times are Unix ms. */
 export interface Task {
   readonly id: string
   readonly name: string

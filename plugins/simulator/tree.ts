@@ -8,10 +8,12 @@ import type { Session, Sessions } from './sessions.ts'
 import type { Tasks } from './tasks.ts'
 import { type Resource, text } from './wire.ts'
 
+/** Paths that are the same at every controller we know. */
 export const ROOT = '/redfish/v1'
 export const SESSIONS = `${ROOT}/SessionService/Sessions`
 const TASKS = `${ROOT}/TaskService/Tasks`
 
+/** What the resources are made from. */
 export interface TreeParts {
   readonly manners: Manners
   /** The captured tree, with this machine's own serial and UUID in it. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { join } from 'node:path'
 
+/** One request for an image. */
 export interface ImageRequest {
   readonly method: string
   readonly name: string
@@ -8,6 +9,7 @@ export interface ImageRequest {
   readonly connection: string | null
 }
 
+/** Images over plain HTTP; disposing it breaks what connections there are. */
 export interface ImageServer extends Disposable {
   readonly url: (name: string) => string
   readonly requests: readonly ImageRequest[]

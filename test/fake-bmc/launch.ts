@@ -12,6 +12,7 @@ export interface LaunchPlan {
   readonly target: string
 }
 
+/** By personality; written down here, so that a test does not believe our own planner. */
 export const launchPlans: Readonly<Record<string, LaunchPlan>> = {
   'dell-r750': {
     system: '/redfish/v1/Systems/System.Embedded.1',
@@ -36,6 +37,7 @@ export const launchPlans: Readonly<Record<string, LaunchPlan>> = {
   },
 }
 
+/** Throws for a personality without a plan. */
 export function launchPlanOf({ personality }: RunningMachine): LaunchPlan {
   const plan = launchPlans[personality]
   if (!plan) throw new Error(`no launch plan for ${personality}`)
@@ -52,6 +54,7 @@ function strictClient(machine: RunningMachine) {
   }
 }
 
+/** Forced; returns when the machine is off. */
 export async function powerOff(machine: RunningMachine): Promise<void> {
   const { system } = launchPlanOf(machine)
   const ResetType = 'ForceOff'
@@ -59,6 +62,7 @@ export async function powerOff(machine: RunningMachine): Promise<void> {
   await machine.waitFor(({ power }) => power === 'Off')
 }
 
+/** Returns when the controller has taken the order. */
 export async function powerOn(machine: RunningMachine): Promise<void> {
   const { system } = launchPlanOf(machine)
   const ResetType = 'On'
@@ -77,6 +81,7 @@ export async function insert(machine: RunningMachine, uri: string, Image: string
   )
 }
 
+/** Target before enabled, and with the ETag, as the pickiest want it. */
 export async function overrideOnce(machine: RunningMachine, target: string): Promise<void> {
   const must = strictClient(machine)
   const { system } = launchPlanOf(machine)

@@ -8,6 +8,7 @@ export interface MachineMessage {
   readonly body: any
 }
 
+/** The appliance as machines see it; disposing it breaks what connections there are. */
 export interface MachineListener extends Disposable {
   readonly url: string
   readonly messages: readonly MachineMessage[]

@@ -6,6 +6,7 @@ import {
   startSimulator,
 } from '../../plugins/simulator/index.ts'
 
+/** What came back; `body` is undefined when nothing did. */
 export interface RawReply {
   readonly status: number
   readonly headers: Headers
@@ -13,6 +14,7 @@ export interface RawReply {
   readonly body: any
 }
 
+/** What is sent besides method and path. */
 export interface RawRequest {
   /** Sent as JSON; a text goes as it is. */
   readonly body?: unknown
@@ -50,6 +52,7 @@ export interface OpenMachine extends AsyncDisposable {
   readonly send: ReturnType<typeof rawClient>
 }
 
+/** Starts a simulator of one machine. */
 export async function openMachine(
   spec: MachineSpec,
   options: Partial<SimulatorOptions> = {},

@@ -82,7 +82,7 @@ export function createBoot(parts: BootParts) {
     const plan = { pollMs: options.pollMs, limitMs: options.bootTimeoutMs, signal }
     const done = await waitFor(plan, async () => {
       const { etag } = last ? await findPlace(parts, signal) : place
-      last = await patch(client, place.uri, etag, { Boot: boot }, signal)
+      last = await patch(client, place.uri, etag, { body: { Boot: boot } }, signal)
       return !last.ok && saysNotDuringPost(last.messages) ? undefined : last
     })
     const answer = done ?? last

@@ -25,10 +25,12 @@ export interface Client {
     method: Exclude<Method, 'GET'>,
     path: string,
     signal: AbortSignal,
-    body?: unknown,
-    headers?: Readonly<Record<string, string>>,
+    order?: Order,
   ): Promise<Answer>
 }
+
+/** What goes with an order: a JSON body, further headers, a longer wait for the answer. */
+export type Order = Pick<Ask, 'body' | 'headers' | 'timeoutMs'>
 
 export interface ClientParts {
   readonly host: string
@@ -121,8 +123,8 @@ export function createClient(parts: ClientParts): Client {
       return answer
     },
     look: (path, signal) => again({ method: 'GET', path }, signal),
-    send: (method, path, signal, body, headers) => {
-      const ask = { method, path, body, ...(headers ? { headers } : {}) }
+    send: (method, path, signal, order) => {
+      const ask = { ...order, method, path }
       return method === 'POST' ? once(ask, signal) : again(ask, signal)
     },
   }

@@ -1,30 +1,13 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { describe, expect, test } from 'bun:test'
-import { selfSigned } from '../../core/certificates/self-signed.ts'
-import type { TlsPolicy } from '../../core/machines/machine.ts'
-import { type ContactOptions, createContact } from '../../test/fake-bmc/contact.ts'
-import {
-  type Behaviour,
-  refusalBody,
-  type ScriptedOptions,
-  scriptBmc,
-} from '../../test/fake-bmc/scripted.ts'
+import { gzipSync } from 'node:zlib'
+import { createContact } from '../../test/fake-bmc/contact.ts'
+import { meetBmc } from '../../test/fake-bmc/meet.ts'
+import { type Behaviour, refusalBody, scriptBmc } from '../../test/fake-bmc/scripted.ts'
 import { at, type Overrides, smallTree, treeBehaviour } from '../../test/fake-bmc/tree.ts'
 
 const SYSTEM = '/redfish/v1/Systems/S'
 const signal = AbortSignal.timeout(30_000)
-
-async function start(
-  behave: Behaviour,
-  options: Partial<ContactOptions> = {},
-  script: ScriptedOptions = {},
-) {
-  await using scope = new AsyncDisposableStack()
-  const bmc = scope.use(await scriptBmc(behave, script))
-  const contact = scope.use(await createContact({ url: bmc.url, ...options }))
-  const opened = scope.move()
-  return { bmc, contact, [Symbol.asyncDispose]: () => opened.disposeAsync() }
-}
 
 const tree = (overrides: Overrides = {}) => treeBehaviour(smallTree(), overrides)
 const onceThen = <T>(first: T): (() => T | undefined) => {
@@ -35,102 +18,6 @@ const onceThen = <T>(first: T): (() => T | undefined) => {
     return now
   }
 }
-
-describe('TLS', () => {
-  const bmcCertificate = selfSigned({ names: ['127.0.0.1'], days: 30 })
-  const expired = selfSigned({ names: ['127.0.0.1'], days: -2 })
-  const other = selfSigned({ names: ['127.0.0.1'], days: 30 })
-  const over = (tls: TlsPolicy, script = bmcCertificate) => start(tree(), { tls }, { tls: script })
-
-  test.each<{ name: string; policy: TlsPolicy; script?: typeof expired }>([
-    { name: 'its CA is given', policy: { mode: 'ca', caPem: bmcCertificate.cert } },
-    { name: 'it is pinned', policy: { mode: 'pin', fingerprint: bmcCertificate.fingerprint } },
-    {
-      name: 'it is pinned in another spelling',
-      policy: {
-        mode: 'pin',
-        fingerprint: bmcCertificate.fingerprint.replaceAll(':', '').toLowerCase(),
-      },
-    },
-    {
-      name: 'it is pinned, though it ended long ago',
-      policy: { mode: 'pin', fingerprint: expired.fingerprint },
-      script: expired,
-    },
-    { name: 'nothing is checked', policy: { mode: 'insecure' }, script: expired },
-  ])('talks when $name', async ({ policy, script }) => {
-    await using met = await over(policy, script)
-    await using session = await met.contact.open()
-    expect((await session.read(signal)).power).toBe('On')
-    expect(session.localAddress).toBe('127.0.0.1')
-  })
-
-  test('another certificate than the pinned one gets not one request', async () => {
-    await using met = await over({ mode: 'pin', fingerprint: other.fingerprint })
-    const error = await met.contact.open().catch((caught) => caught)
-    expect(error).toMatchObject({ code: 'redfish.certificate-changed' })
-    expect(error.message).toContain(bmcCertificate.fingerprint)
-    // Somebody else's request, sent later, is the first thing that the BMC hears.
-    await fetch(`${met.bmc.url}/later`, { tls: { rejectUnauthorized: false } })
-    expect(met.bmc.lines()).toEqual(['GET /later'])
-  })
-
-  test.each<{ name: string; policy: TlsPolicy; script?: typeof expired }>([
-    { name: 'the system knows no such CA', policy: { mode: 'ca' } },
-    { name: 'the given CA is another', policy: { mode: 'ca', caPem: other.cert } },
-    { name: 'it ended', policy: { mode: 'ca', caPem: expired.cert }, script: expired },
-    {
-      name: 'it is for another name',
-      policy: { mode: 'ca', caPem: selfSigned({ names: ['bmc.example'], days: 9 }).cert },
-    },
-  ])('sends nothing when $name', async ({ policy, script }) => {
-    await using met = await over(policy, script)
-    await expect(met.contact.open()).rejects.toMatchObject({
-      code: 'redfish.certificate-untrusted',
-      message: expect.stringContaining('pin its fingerprint'),
-    })
-    expect(met.bmc.lines()).toEqual([])
-  })
-
-  test('the first contact pins what it sees, before it logs in', async () => {
-    await using met = await over({ mode: 'first-use' })
-    await using session = await met.contact.open()
-    await session.read(signal)
-    expect(met.contact.pinned).toEqual([bmcCertificate.fingerprint])
-  })
-
-  test('a certificate that changes after the first contact is refused', async () => {
-    await using met = await over({ mode: 'pin', fingerprint: bmcCertificate.fingerprint })
-    await using changed = await over(
-      { mode: 'pin', fingerprint: bmcCertificate.fingerprint },
-      other,
-    )
-    await using session = await met.contact.open()
-    expect((await session.read(signal)).power).toBe('On')
-    await expect(changed.contact.open()).rejects.toMatchObject({
-      code: 'redfish.certificate-changed',
-    })
-  })
-
-  test('an old TLS is spoken where there is no newer, and the survey says so', async () => {
-    await using met = await start(
-      tree(),
-      { tls: { mode: 'pin', fingerprint: bmcCertificate.fingerprint } },
-      { tls: { ...bmcCertificate, maxVersion: 'TLSv1.1' } },
-    )
-    await using session = await met.contact.open()
-    expect((await session.survey(signal)).warnings.join(' ')).toContain('no TLS newer than TLSv1.1')
-  })
-
-  test('https to a server of plain HTTP says what to change', async () => {
-    await using met = await start(tree())
-    const url = met.bmc.url.replace('http:', 'https:')
-    await using contact = await createContact({ url })
-    await expect(contact.open()).rejects.toMatchObject({
-      code: expect.stringMatching(/^redfish\.(not-redfish|connection-lost)$/),
-    })
-  })
-})
 
 describe('connections that fail', () => {
   test('nobody listens', async () => {
@@ -165,14 +52,14 @@ describe('connections that fail', () => {
   test('a BMC that comes back in time is waited for', async () => {
     let left = 3
     const drop: ReturnType<Behaviour> = (_, socket) => void socket.resetAndDestroy()
-    await using met = await start((heard) => (left-- > 0 ? drop : tree()(heard)))
+    await using met = await meetBmc((heard) => (left-- > 0 ? drop : tree()(heard)))
     await using session = await met.contact.open()
     expect(session.identity.vendor).toBe('Example')
   })
 
   test('a connection that is reset once is made again for a GET', async () => {
     const reset = onceThen(true)
-    await using met = await start(
+    await using met = await meetBmc(
       tree({
         [`GET ${SYSTEM}`]: () =>
           reset() ? (_, socket) => void socket.resetAndDestroy() : undefined,
@@ -186,7 +73,7 @@ describe('connections that fail', () => {
   test('an order whose connection was reset is sent again only if it had no effect', async () => {
     const resources = smallTree()
     const system = at(resources, SYSTEM)
-    await using met = await start(
+    await using met = await meetBmc(
       treeBehaviour(resources, {
         [`POST ${SYSTEM}/reset`]: () => (_, socket) => {
           system['PowerState'] = 'Off'
@@ -200,7 +87,7 @@ describe('connections that fail', () => {
   })
 
   test('an order whose connection breaks each time is given up', async () => {
-    await using met = await start(
+    await using met = await meetBmc(
       tree({ [`POST ${SYSTEM}/reset`]: () => (_, socket) => void socket.resetAndDestroy() }),
     )
     await using session = await met.contact.open()
@@ -264,7 +151,7 @@ describe('connections that fail', () => {
       behave: (): ReturnType<Behaviour> => ({ body: [] }),
     },
   ])('$name at the service root is $code', async ({ behave, code }) => {
-    await using met = await start(behave, { config: { request_timeout_s: 0.3 } })
+    await using met = await meetBmc(behave, { config: { request_timeout_s: 0.3 } })
     const error = await met.contact.open().catch((caught) => caught)
     expect(error).toMatchObject({ code })
     expect(error.message).toContain('127.0.0.1')
@@ -273,7 +160,7 @@ describe('connections that fail', () => {
   })
 
   test('the words of a foreign page are told', async () => {
-    await using met = await start(() => ({ body: '<html><h1>Welcome to nginx</h1></html>' }))
+    await using met = await meetBmc(() => ({ body: '<html><h1>Welcome to nginx</h1></html>' }))
     await expect(met.contact.open()).rejects.toMatchObject({
       message: expect.stringContaining('Welcome to nginx'),
     })
@@ -283,7 +170,7 @@ describe('connections that fail', () => {
 describe('answers of a busy controller', () => {
   test('503 is asked again, more than once', async () => {
     let left = 3
-    await using met = await start(
+    await using met = await meetBmc(
       tree({ [`GET ${SYSTEM}`]: () => (left-- > 0 ? { status: 503 } : undefined) }),
     )
     await using session = await met.contact.open()
@@ -292,14 +179,14 @@ describe('answers of a busy controller', () => {
 
   test('a transient message is asked again whatever its status', async () => {
     const busy = onceThen({ status: 400, body: refusalBody('IDRAC.2.4.SYS518', 'Not ready.') })
-    await using met = await start(tree({ [`GET ${SYSTEM}`]: busy }))
+    await using met = await meetBmc(tree({ [`GET ${SYSTEM}`]: busy }))
     await using session = await met.contact.open()
     expect(session.identity.vendor).toBe('Example')
   })
 
   test('503 without end is told with its words', async () => {
     const body = refusalBody('Base.1.8.ServiceTemporarilyUnavailable', 'Come back in 30 seconds.')
-    await using met = await start(tree({ [`GET ${SYSTEM}`]: () => ({ status: 503, body }) }))
+    await using met = await meetBmc(tree({ [`GET ${SYSTEM}`]: () => ({ status: 503, body }) }))
     const error = await met.contact.open().catch((caught) => caught)
     expect(error).toMatchObject({ code: 'redfish.busy', kind: { retry: true } })
     expect(error.message).toContain('503: “Come back in 30 seconds.”')
@@ -310,7 +197,7 @@ describe('answers of a busy controller', () => {
     let now = 0
     let most = 0
     const small = treeBehaviour(smallTree())
-    await using met = await start((heard) => (response) => {
+    await using met = await meetBmc((heard) => (response) => {
       most = Math.max(most, ++now)
       setTimeout(() => {
         now--
@@ -326,8 +213,26 @@ describe('answers of a busy controller', () => {
     expect(most).toBe(2)
   })
 
+  test('a body that is packed without being asked for is unpacked', async () => {
+    await using met = await meetBmc((heard) => {
+      if (heard.path !== SYSTEM) return tree()(heard)
+      const packed = gzipSync(JSON.stringify(smallTree().get(SYSTEM)))
+      return (response) => response.writeHead(200, { 'Content-Encoding': 'gzip' }).end(packed)
+    })
+    await using session = await met.contact.open()
+    expect((await session.read(signal)).power).toBe('On')
+  })
+
+  test('a small body that unpacks to a huge one is refused', async () => {
+    const packed = gzipSync(Buffer.alloc(20 * 1024 * 1024))
+    await using met = await meetBmc(
+      () => (response) => response.writeHead(200, { 'Content-Encoding': 'gzip' }).end(packed),
+    )
+    await expect(met.contact.open()).rejects.toMatchObject({ code: 'redfish.not-redfish' })
+  })
+
   test('406 to identity is asked again without it, from then on', async () => {
-    await using met = await start((heard) =>
+    await using met = await meetBmc((heard) =>
       heard.headers['accept-encoding'] === 'identity' && heard.path.startsWith(SYSTEM)
         ? { status: 406 }
         : tree()(heard),
@@ -340,7 +245,7 @@ describe('answers of a busy controller', () => {
   })
 
   test('a path that wants a slash at its end gets one', async () => {
-    await using met = await start((heard) =>
+    await using met = await meetBmc((heard) =>
       heard.path === SYSTEM ? { status: 404 } : tree()(heard),
     )
     await using session = await met.contact.open()
@@ -352,17 +257,17 @@ describe('redirects', () => {
   const to = (location: string, status = 308) => ({ status, headers: { Location: location } })
 
   test('are followed on the same BMC, at most three', async () => {
-    await using met = await start(tree({ [`GET ${SYSTEM}`]: () => to(`${SYSTEM}/`) }))
+    await using met = await meetBmc(tree({ [`GET ${SYSTEM}`]: () => to(`${SYSTEM}/`) }))
     await using session = await met.contact.open()
     expect(session.identity.vendor).toBe('Example')
-    await using circles = await start(tree({ [`GET ${SYSTEM}`]: () => to(SYSTEM) }))
+    await using circles = await meetBmc(tree({ [`GET ${SYSTEM}`]: () => to(SYSTEM) }))
     await expect(circles.contact.open()).rejects.toMatchObject({ code: 'redfish.redirected' })
     expect(circles.bmc.lines().filter((line) => line === `GET ${SYSTEM}`)).toHaveLength(4)
   })
 
   test('to another host get nothing', async () => {
     await using thief = await scriptBmc(() => ({}))
-    await using met = await start(tree({ [`GET ${SYSTEM}`]: () => to(`${thief.url}${SYSTEM}`) }))
+    await using met = await meetBmc(tree({ [`GET ${SYSTEM}`]: () => to(`${thief.url}${SYSTEM}`) }))
     const error = await met.contact.open().catch((caught) => caught)
     expect(error).toMatchObject({ code: 'redfish.redirected' })
     expect(error.message).toContain(thief.url)
@@ -370,7 +275,7 @@ describe('redirects', () => {
   })
 
   test.each([301, 302])('%d does not turn an order into a question', async (status) => {
-    await using met = await start(
+    await using met = await meetBmc(
       tree({ [`POST ${SYSTEM}/reset`]: () => to(`${SYSTEM}/other`, status) }),
     )
     await using session = await met.contact.open()
@@ -383,7 +288,7 @@ describe('redirects', () => {
     const resources = smallTree()
     for (const target of [`${thief.url}${SYSTEM}`, `//${new URL(thief.url).host}${SYSTEM}`]) {
       resources.set('/redfish/v1/Systems', { Members: [{ '@odata.id': target }] })
-      await using met = await start(treeBehaviour(resources))
+      await using met = await meetBmc(treeBehaviour(resources))
       await using session = await met.contact.open()
       expect(session.identity.vendor).toBe('Example')
     }

@@ -21,7 +21,9 @@ export interface RawRequest {
   /** Path and query on the BMC's origin; there is no way to name another host. */
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
-  readonly body?: string
+  readonly body: string | undefined
+  /** Undefined: the limit of every request. */
+  readonly timeoutMs: number | undefined
 }
 
 /** Connections to one BMC under its TLS policy. The caller disposes it. */
@@ -63,8 +65,6 @@ export function openConnection(parts: ConnectionParts): Connection {
     connections: options.concurrencyPerBmc,
     pipelining: 1,
     keepAliveTimeout: 10_000,
-    headersTimeout: options.requestTimeoutMs,
-    bodyTimeout: options.requestTimeoutMs,
     maxResponseSize: BODY_LIMIT_BYTES,
     connect: createConnector({
       policy: parts.policy,
@@ -75,14 +75,17 @@ export function openConnection(parts: ConnectionParts): Connection {
   })
 
   async function once(request: RawRequest, signal: AbortSignal): Promise<RawAnswer> {
+    const limitMs = request.timeoutMs ?? options.requestTimeoutMs
     // The agent's own limits are of silence; this one is of the whole exchange.
-    const limit = AbortSignal.timeout(options.requestTimeoutMs)
+    const limit = AbortSignal.timeout(limitMs)
     try {
       const answer = await undici.request(`${origin}${request.path}`, {
         dispatcher: agent,
         method: request.method,
         headers: request.headers,
         body: request.body ?? null,
+        headersTimeout: limitMs,
+        bodyTimeout: limitMs,
         signal: AbortSignal.any([signal, limit]),
       })
       const header = (name: string) => {
@@ -94,7 +97,7 @@ export function openConnection(parts: ConnectionParts): Connection {
       return { status: answer.statusCode, header, bytes }
     } catch (cause) {
       signal.throwIfAborted()
-      const fault = connectionFault(cause, host, request, options.requestTimeoutMs)
+      const fault = connectionFault(cause, host, request, limitMs)
       if (fault.kind.retry) gate.failed(fault)
       throw fault
     }

@@ -16,12 +16,12 @@ const isOut = ({ drive }: VirtualDrive, ours: (imageUrl: string) => boolean) =>
 function waysOut(parts: MediaParts, virtual: VirtualDrive, signal: AbortSignal) {
   const { client } = parts
   const { ejectTarget, drive, etag } = virtual
-  const byPatch = (body: unknown) => () => patch(client, drive.uri, etag, body, signal)
+  const byPatch = (body: unknown) => () => patch(client, drive.uri, etag, { body }, signal)
   const patches = [byPatch({ Image: null, Inserted: false }), byPatch({ Image: null })]
   if (ejectTarget === undefined) return patches
   return [
     // iLO answers 400 or 415 to an eject without a JSON body (sushy virtual_media.py); others take none.
-    () => client.send('POST', ejectTarget, signal, {}),
+    () => client.send('POST', ejectTarget, signal, { body: {} }),
     () => client.send('POST', ejectTarget, signal),
   ]
 }

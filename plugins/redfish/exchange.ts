@@ -10,6 +10,8 @@ export interface Ask {
   readonly headers?: Readonly<Record<string, string>>
   /** Sent as JSON; undefined sends no body at all. */
   readonly body?: unknown
+  /** For an answer that comes only when the work is done; else the limit of every request. */
+  readonly timeoutMs?: number
 }
 
 /** One question, its redirects followed. */
@@ -57,10 +59,8 @@ export function createExchange(connection: Connection, redactor: Redactor): Exch
       ...encoding,
       ...ask.headers,
     }
-    const raw = await connection.exchange(
-      { method, path, headers, ...(text === undefined ? {} : { body: text }) },
-      signal,
-    )
+    const { timeoutMs } = ask
+    const raw = await connection.exchange({ method, path, headers, body: text, timeoutMs }, signal)
     return answerOf(raw, { host: connection.host, method, path }, redactor)
   }
 

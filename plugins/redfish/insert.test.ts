@@ -66,6 +66,24 @@ describe('an image goes in', () => {
     expect(met.bodies()).toEqual([{ Image: IMAGE, Inserted: true }, { Image: IMAGE }])
   })
 
+  test('into a controller that answers only when it has fetched everything', async () => {
+    await using met = await startDriveBmc(
+      {
+        insert:
+          ({ body }) =>
+          (response) => {
+            setTimeout(() => {
+              met.fill((body as { Image: string }).Image)
+              response.writeHead(204).end()
+            }, 600)
+          },
+      },
+      { config: { request_timeout_s: 0.3, insert_timeout_s: 5 } },
+    )
+    await met.session.insertMedia(A, IMAGE, signal)
+    expect(met.bodies()).toHaveLength(1)
+  })
+
   test('when the controller was not ready three times', async () => {
     let left = 3
     await using met = await startDriveBmc({

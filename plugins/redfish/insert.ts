@@ -32,6 +32,8 @@ async function climb(
   signal: AbortSignal,
 ): Promise<Answer> {
   const { client, rules } = parts
+  // Some answer only when the whole image has been fetched (sushy-tools).
+  const timeoutMs = parts.options.insertTimeoutMs
   const { drive, insertTarget, required, etag } = virtual
   const by = insertTarget === undefined ? 'patch' : 'action'
   const ladder = createLadder({ imageUrl, rules, required, by })
@@ -41,8 +43,8 @@ async function climb(
     const sent = body
     const answer = await order(parts, signal, () =>
       insertTarget === undefined
-        ? patch(client, drive.uri, etag, sent, signal)
-        : client.send('POST', insertTarget, signal, sent),
+        ? patch(client, drive.uri, etag, { body: sent, timeoutMs }, signal)
+        : client.send('POST', insertTarget, signal, { body: sent, timeoutMs }),
     )
     if (answer.ok || bodies === MOST_BODIES) return answer
     if (!ejected && (answer.status === 409 || saysOccupied(answer.messages))) {
@@ -65,7 +67,9 @@ async function forceOut(
   const { client } = parts
   if (ejectTarget === undefined) return
   parts.note('info', `Drive ${drive.id} says that it is taken: ejecting it first.`)
-  const answer = await order(parts, signal, () => client.send('POST', ejectTarget, signal, {}))
+  const answer = await order(parts, signal, () =>
+    client.send('POST', ejectTarget, signal, { body: {} }),
+  )
   const plan = { pollMs: parts.options.pollMs, limitMs: parts.options.ejectTimeoutMs }
   if (answer.ok) await awaitTask(client, answer, `Eject from drive ${drive.id}`, plan, signal)
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { describe, expect, test } from 'bun:test'
-import { type ContactOptions, createContact } from '../../test/fake-bmc/contact.ts'
-import { type Heard, type Reply, refusalBody, scriptBmc } from '../../test/fake-bmc/scripted.ts'
+import type { ContactOptions } from '../../test/fake-bmc/contact.ts'
+import { meetBmc } from '../../test/fake-bmc/meet.ts'
+import { type Heard, type Reply, refusalBody } from '../../test/fake-bmc/scripted.ts'
 import { at, type Overrides, smallTree, treeBehaviour } from '../../test/fake-bmc/tree.ts'
 
 const SESSIONS = '/redfish/v1/SessionService/Sessions'
@@ -51,16 +52,10 @@ function sessionKeeper(overrides: Overrides = {}) {
   }
 }
 
-async function start(
+const start = (
   keeper: Pick<ReturnType<typeof sessionKeeper>, 'behave'>,
   options: Partial<ContactOptions> = {},
-) {
-  await using scope = new AsyncDisposableStack()
-  const bmc = scope.use(await scriptBmc(keeper.behave))
-  const contact = scope.use(await createContact({ url: bmc.url, password: PASSWORD, ...options }))
-  const opened = scope.move()
-  return { bmc, contact, [Symbol.asyncDispose]: () => opened.disposeAsync() }
-}
+) => meetBmc(keeper.behave, { password: PASSWORD, ...options })
 
 describe('a session', () => {
   test('is opened once, used for everything, and deleted at the end', async () => {

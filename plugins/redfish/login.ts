@@ -6,7 +6,7 @@ import { type Exchange, pathOf } from './exchange.ts'
 import type { SessionLedger } from './ledger.ts'
 import { saysNoSession } from './messages.ts'
 import type { Redactor } from './redact.ts'
-import { generalFault } from './refusal.ts'
+import { refusal } from './refusal.ts'
 
 /** How requests prove who we are: by one session, or by basic login where sessions can not be had. */
 export interface Login {
@@ -77,7 +77,7 @@ export function createLogin(parts: LoginParts): Login {
     }
     if (answer.ok) return basic('it answered the login without a token')
     if (sessionsRefused(answer)) return basic(`it answered ${answer.status} ${answer.said}`.trim())
-    throw generalFault(answer) ?? new Error(told(answer))
+    throw refusal(answer)
   }
 
   /** Deletes what an earlier run left. The URI may meanwhile be another user's: look first. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import type { Answer } from './answer.ts'
-import type { Client } from './client.ts'
+import type { Client, Order } from './client.ts'
 
 /**
  * What to send as If-Match, in turn: the tag as it came, its strong form (Gigabyte refuses its own
@@ -21,20 +21,20 @@ export async function patch(
   client: Client,
   uri: string,
   etag: string | undefined,
-  body: unknown,
+  order: Pick<Order, 'body' | 'timeoutMs'>,
   signal: AbortSignal,
 ): Promise<Answer> {
   let last: Answer | undefined
   for (const match of matchesOf(etag)) {
     // Without a header where one is required there is only the first refusal to tell.
     if (match === undefined && last?.status === 428) break
-    const headers = match === undefined ? undefined : { 'If-Match': match }
-    last = await client.send('PATCH', uri, signal, body, headers)
+    const headers: Record<string, string> = match === undefined ? {} : { 'If-Match': match }
+    last = await client.send('PATCH', uri, signal, { ...order, headers })
     if (!wantsAnother(last)) return last
   }
   if (last?.status === 428 || !last) {
     // Any version: what RFC 9110 §13.1.1 has for those who know none.
-    return client.send('PATCH', uri, signal, body, { 'If-Match': '*' })
+    return client.send('PATCH', uri, signal, { ...order, headers: { 'If-Match': '*' } })
   }
   return last
 }

@@ -72,7 +72,7 @@ export function createPower(parts: PowerParts): Power {
       throw redfishFaults.power(
         `The BMC ${client.host} offers no reset of type ${types.join(' or ')}${allowed ? `, only ${allowed.join(', ')}` : ''}.`,
       )
-    return client.send('POST', target, signal, { ResetType: type })
+    return client.send('POST', target, signal, { body: { ResetType: type } })
   }
 
   /** May the same order be taken later? iDRAC 10 answers On with a passing 409 (ironic bug 2162995). */

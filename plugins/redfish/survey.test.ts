@@ -147,6 +147,11 @@ describe('a survey', () => {
     expect((await survey(tree())).text).toContain(says)
   })
 
+  test('is not stopped by a licence list that is not there', async () => {
+    const { warnings } = await survey(capturedTree('lenovo-sr670v2-xcc-2.83'))
+    expect(warnings.join()).not.toContain('licence')
+  })
+
   test('warns of a clock that is far off, and of no other', async () => {
     const tree = smallTree()
     const now = Date.parse('2026-01-01T12:00:00Z')

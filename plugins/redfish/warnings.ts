@@ -3,9 +3,8 @@ import type { MediaPlan } from '../../core/jobs/bmc.ts'
 import type { ControllerProfile, ProbeCheck } from '../../core/jobs/controller.ts'
 import { realName } from './aliases.ts'
 import type { Client } from './client.ts'
-import { membersOf } from './collection.ts'
 import type { VirtualDrive } from './drives.ts'
-import type { ComputerSystem, Manager } from './resources.ts'
+import { Collection, type ComputerSystem, type Manager, parseResource } from './resources.ts'
 import type { Root } from './root.ts'
 
 export interface WarningParts {
@@ -47,10 +46,9 @@ async function licenseWarning(client: Client, root: Root, signal: AbortSignal) {
   const list = (answer.body as { Licenses?: { '@odata.id'?: unknown } } | undefined)?.Licenses
   const uri = list?.['@odata.id']
   if (!answer.ok || typeof uri !== 'string') return undefined
-  const licenses = await membersOf(client, uri, signal)
-  return licenses.length > 0
-    ? undefined
-    : 'The controller lists no licence: virtual media from a URL may need one.'
+  const licenses = await client.look(uri, signal)
+  if (!licenses.ok || parseResource(Collection, licenses).Members.length > 0) return undefined
+  return 'The controller lists no licence: virtual media from a URL may need one.'
 }
 
 /** Follows property names, and links on the way; undefined where the path ends early. */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { type ContactOptions, createContact } from './contact.ts'
-import { type Heard, type Reply, scriptBmc } from './scripted.ts'
+import { type Behaviour, type Heard, scriptBmc } from './scripted.ts'
 import { at, type Overrides, type Resource, smallTree, treeBehaviour } from './tree.ts'
 
 /** The drive that takes and gives. */
 export const DRIVE = '/redfish/v1/Managers/M/VirtualMedia/A'
 
-type Answering = (heard: Heard) => Reply | undefined
+type Answering = (heard: Heard) => ReturnType<Behaviour> | undefined
 
 /** A controller with one drive that takes and gives; `insert` and `eject` may answer something else. */
 export async function startDriveBmc(

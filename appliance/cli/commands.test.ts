@@ -5,7 +5,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createCertificates } from '../../core/certificates/certificates.ts'
 import { EXIT } from './exit.ts'
-import { fakeApi, JOB, jobView, refusal, slipway, temporaryFolder } from './test-bed.ts'
+import { fakeApi, JOB, jobView, piped, refusal, slipway, temporaryFolder } from './test-bed.ts'
 
 const env = { SLIPWAY_TOKEN: 'token-1' }
 const recipe = { task_target: 'install-linux.target', target_disk: '/dev/sda' }
@@ -133,6 +133,16 @@ test('lists are read page by page up to the limit, filters included', async () =
   ])
   const json = await slipway(['job', 'list', '--url', api.url, '--limit', '2', '--json'], { env })
   expect(JSON.parse(json.stdout)).toMatchObject({ jobs: [{}, {}], next_cursor: '2' })
+})
+
+test('a slow reader gets all of a long list, and one that goes away ends it quietly', async () => {
+  const jobs = Array.from({ length: 1_000 }, () => jobView())
+  using api = fakeApi({ 'GET /api/v1/jobs': () => ({ jobs }) })
+  const list = ['job', 'list', '--url', api.url]
+  const slow = await piped([...list, '--json'], 'sleep 0.3; cat')
+  expect(slow.code).toBe(EXIT.ok)
+  expect(JSON.parse(slow.stdout).jobs).toHaveLength(1_000)
+  expect(await piped(list, 'exec <&-')).toEqual({ code: EXIT.brokenPipe, stdout: '', stderr: '' })
 })
 
 test('a job is shown with its failure, its media and its story in order of time', async () => {

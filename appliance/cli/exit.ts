@@ -12,6 +12,7 @@ export const EXIT = {
   jobFailed: 7,
   jobCanceled: 8,
   interrupted: 130,
+  brokenPipe: 141,
 } as const
 
 /** The same for people; printed by `slipway help exit-codes`. */
@@ -26,6 +27,7 @@ export const EXIT_MEANINGS: readonly (readonly [code: number, meaning: string])[
   [EXIT.jobFailed, 'a job that was watched failed'],
   [EXIT.jobCanceled, 'a job that was watched was canceled'],
   [EXIT.interrupted, 'interrupted (Ctrl-C); a job that was watched goes on'],
+  [EXIT.brokenPipe, 'whoever read the output went away'],
 ]
 
 /** The exit code for an HTTP status of the API that is no 2xx. */

@@ -29,13 +29,19 @@ function usage({ words, options, arguments: expected = [] }: CliCommand): string
   return ['slipway', ...words, ...names, ...some].join(' ')
 }
 
+const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)
+
+const indented = (lines: readonly string[]) => lines.map((line) => `  ${line}`)
+
 /** The help of one command. */
 export function commandHelp(command: CliCommand): readonly string[] {
-  const { summary, about, arguments: expected, options, examples } = command
+  const { summary, about, arguments: expected, options, examples, raw } = command
+  if (raw)
+    return [`${capital(summary)}.`, '', 'Its own help says what it takes:', ...indented(examples)]
   return [
     usage(command),
     '',
-    `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`,
+    `${capital(summary)}.`,
     ...(about ? ['', ...about.split('\n')] : []),
     ...(expected?.length
       ? ['', 'Arguments:', ...columns(expected.map((one) => [one.name, one.summary]))]
@@ -46,7 +52,7 @@ export function commandHelp(command: CliCommand): readonly string[] {
     ...columns(optionRows(COMMON_OPTIONS)),
     '',
     examples.length === 1 ? 'Example:' : 'Examples:',
-    ...examples.map((line) => `  ${line}`),
+    ...indented(examples),
   ]
 }
 

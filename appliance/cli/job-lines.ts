@@ -22,10 +22,21 @@ export function progressText({ phase, step, percent, bytes, total_bytes }: JobPr
   return [phase, step, share, amount].filter(Boolean).join(', ')
 }
 
-/** `read: kernel of boot (12 %)` */
+/** `read: kernel of boot (12 %)`; what the appliance's own words say already is not said again. */
 export function evidenceText({ level, detail, slot, percent }: JobEvidence): string {
-  const share = percent === undefined ? '' : ` (${Math.floor(percent)} %)`
+  const share = percent === undefined || detail.includes('%') ? '' : ` (${Math.floor(percent)} %)`
   return `${level}: ${detail}${slot && !detail.includes(slot) ? ` of ${slot}` : ''}${share}`
+}
+
+/** `warn: redfish.eject: the drive is slow`; the level only when it is no plain news. */
+export function eventText({
+  level,
+  step,
+  message,
+}: Pick<JobEvent, 'step' | 'message'> & { level: string }): string {
+  const sign = level === 'info' ? '' : `${level}: `
+  const where = step && !message.startsWith(step) ? `${step}: ` : ''
+  return `${sign}${where}${message}`
 }
 
 /** Why a job did not succeed, with the remedy as the appliance said it. */
@@ -78,5 +89,5 @@ export function liveLines(watched: WatchedJob, width: number, now: number): read
 
 function activity(job: JobView, lastEvent: JobEvent | undefined): string {
   if (job.progress) return progressText(job.progress)
-  return lastEvent ? [lastEvent.step, lastEvent.message].filter(Boolean).join(': ') : ''
+  return lastEvent ? eventText(lastEvent) : ''
 }

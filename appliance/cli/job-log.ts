@@ -5,6 +5,7 @@ import type { JobView } from '../../schemas/job.ts'
 import type { Client } from './client.ts'
 import type { CliCommand } from './command.ts'
 import { EXIT } from './exit.ts'
+import { eventText } from './job-lines.ts'
 import { JOB_OR_SERIAL, jobId } from './job-lookup.ts'
 import type { Output } from './output.ts'
 import { readServerEvents } from './server-events.ts'
@@ -35,9 +36,9 @@ export const jobLog: CliCommand = {
   },
 }
 
-function lineText({ time, level, step, source, message }: LogLine): string {
-  const from = source === undefined ? '' : `${source} `
-  return `${localTime(time)} ${from}${level} ${step ? `${step}: ` : ''}${message}`
+function lineText(line: LogLine): string {
+  const from = line.source === undefined ? '' : `${line.source} `
+  return `${localTime(line.time)} ${from}${line.level} ${eventText({ ...line, level: 'info' })}`
 }
 
 /** Lines as they come, each once; a stream that is cut is taken up where it was. */

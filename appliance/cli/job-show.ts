@@ -2,7 +2,7 @@
 import type { JobMedia, JobView } from '../../schemas/job.ts'
 import type { CliCommand } from './command.ts'
 import { EXIT } from './exit.ts'
-import { evidenceText, failureText, progressText } from './job-lines.ts'
+import { eventText, evidenceText, failureText, progressText } from './job-lines.ts'
 import { JOB_OR_SERIAL, jobId } from './job-lookup.ts'
 import { facts } from './table.ts'
 import { ago, localTime, sizeOf, span, timeOfDay } from './times.ts'
@@ -65,10 +65,7 @@ function mediaLines({ slot, name, drive, size_bytes, bytes_read, url }: JobMedia
 /** Log and evidence in the order in which they happened; a new day is said. */
 function storyLines({ events = [], evidence = [] }: JobView): readonly string[] {
   const lines = [
-    ...events.map(({ time, level, step, message }) => ({
-      time,
-      text: `${level === 'info' ? '' : `${level}: `}${step ? `${step}: ` : ''}${message}`,
-    })),
+    ...events.map((event) => ({ time: event.time, text: eventText(event) })),
     ...evidence.map((seen) => ({ time: seen.time, text: `seen ${evidenceText(seen)}` })),
   ].sort((a, b) => Date.parse(a.time) - Date.parse(b.time))
   let day = ''

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { SECOND } from '../../core/units.ts'
-import { liveLines, type WatchedJob } from './job-lines.ts'
+import { eventText, liveLines, type WatchedJob } from './job-lines.ts'
 import { type Output, printable } from './output.ts'
 import { clip } from './table.ts'
 import type { WatchView } from './watch-view.ts'
@@ -42,7 +42,7 @@ export function liveView(out: Output): WatchView {
       trouble = ''
       jobs.set(now.job.job_id, now)
       if (news.event === 'log' && news.data.level !== 'info') {
-        above.push(`${now.job.server_serial}  ${news.data.level}: ${news.data.message}`)
+        above.push(`${now.job.server_serial}  ${eventText(news.data)}`)
       }
       soon()
     },

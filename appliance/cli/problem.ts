@@ -37,6 +37,12 @@ export function failure(code: string, message: string, cause?: unknown): CliProb
   return new CliProblem(EXIT.failure, document, cause === undefined ? {} : { cause })
 }
 
+/** Whoever read the output went away: nobody is left to be told. */
+export function brokenPipe(cause: unknown): CliProblem {
+  const document = { error: 'failure', code: 'cli.broken-pipe', message: 'the output was closed' }
+  return new CliProblem(EXIT.brokenPipe, document, { cause })
+}
+
 /** Any error as a problem; what nobody foresaw keeps its own sentence. */
 export function toProblem(error: unknown): CliProblem {
   if (error instanceof CliProblem) return error

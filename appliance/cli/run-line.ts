@@ -18,7 +18,7 @@ export async function runLine(argv: readonly string[], env: Env): Promise<number
     return await dispatch(argv, env, out)
   } catch (error) {
     const problem = toProblem(error)
-    out.problem(problem.document)
+    if (problem.exit !== EXIT.brokenPipe) out.problem(problem.document)
     return problem.exit
   }
 }

@@ -22,6 +22,17 @@ export interface RunOptions {
 /** The command that starts us, for tests that need a terminal around it. */
 export const slipwayCommand = [process.execPath, MAIN] as const
 
+/** Runs `slipway ARGS | READER` in bash; the code is that of slipway. */
+export async function piped(args: readonly string[], reader: string): Promise<Ended> {
+  const line = [...slipwayCommand, ...args].map((word) => `'${word}'`).join(' ')
+  const child = Bun.spawn(['bash', '-c', `${line} | (${reader}); exit "\${PIPESTATUS[0]}"`], {
+    env: cleanEnvironment(),
+    stdout: 'pipe',
+    stderr: 'pipe',
+  })
+  return endOf(child)
+}
+
 /** Runs `slipway ARGS` to its end. Nothing of this process's environment shines through. */
 export async function slipway(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
   const child = Bun.spawn([...slipwayCommand, ...args], {
@@ -31,6 +42,10 @@ export async function slipway(args: readonly string[], options: RunOptions = {})
     stdout: 'pipe',
     stderr: 'pipe',
   })
+  return endOf(child)
+}
+
+async function endOf(child: Bun.Subprocess<Bun.SpawnOptions.Writable, 'pipe', 'pipe'>) {
   const [stdout, stderr, code] = await Promise.all([
     new Response(child.stdout).text(),
     new Response(child.stderr).text(),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import type { JobNews } from './job-feed.ts'
-import { changeText, evidenceText, type WatchedJob } from './job-lines.ts'
+import { changeText, eventText, evidenceText, type WatchedJob } from './job-lines.ts'
 import { liveView } from './live-view.ts'
 import type { Output } from './output.ts'
 
@@ -51,7 +51,5 @@ function lineView(out: Output): WatchView {
 function lineOf(news: JobNews): readonly [time: string, text: string] {
   if (news.event === 'job') return [news.data.last_update, changeText(news.data)]
   if (news.event === 'evidence') return [news.data.time, evidenceText(news.data)]
-  const { time, level, step, message } = news.data
-  const sign = level === 'info' ? '' : `${level}: `
-  return [time, `${sign}${step ? `${step}: ` : ''}${message}`]
+  return [news.data.time, eventText(news.data)]
 }

@@ -76,9 +76,8 @@ function suggestion(
   // The right name in the wrong table, or in none.
   const elsewhere = keys.filter((known) => known.split('.').at(-1) === path.at(-1))
   if (elsewhere.length === 1) return `; did you mean \`${elsewhere[0]}\`?`
-  return tables.includes(path[0] ?? '')
-    ? ''
-    : `; there is no table \`${path[0]}\`, known are ${tables.join(', ')}`
+  if (tables.includes(path[0] ?? '')) return ''
+  return `; there is no table \`${path[0]}\` (\`slipway config print\` lists all)`
 }
 
 function wrongValue(

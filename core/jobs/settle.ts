@@ -13,8 +13,9 @@ import { openSession, type Session } from './session.ts'
 import { HandedOver, StepFailure } from './steps.ts'
 import { removeTaskIso } from './task-iso-file.ts'
 
-/** How often we look whether a machine that reported has powered itself off. */
-const LOOK_AGAIN_MS = 5 * SECOND
+/** Shortest and longest pause between two looks whether a machine that reported has powered itself off. */
+const SHORTEST_LOOK_MS = SECOND / 2
+const LONGEST_LOOK_MS = 5 * SECOND
 
 const settling = ['succeeded', 'failed'] as const
 
@@ -152,7 +153,9 @@ export async function settle(parts: JobParts, job: Job, stopping: AbortSignal): 
     })
     const ended = await (late ? undoLate(parts, session) : undo(parts, session))
     if (!ended) {
-      const nextCheckAt = parts.now() + LOOK_AGAIN_MS
+      const waitedMs = parts.now() - (job.reportedAt ?? 0)
+      const pauseMs = Math.min(Math.max(waitedMs / 2, SHORTEST_LOOK_MS), LONGEST_LOOK_MS)
+      const nextCheckAt = Math.ceil(parts.now() + pauseMs)
       await parts.db.write((tx) => patchJob(tx, job.id, settling, { nextCheckAt }))
       return
     }

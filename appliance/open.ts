@@ -115,7 +115,7 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
   }
   const jobs = createJobs(parts, evidence)
   const runner = createRunner(parts)
-  hooks.changed.tap('runner', runner.wake)
+  hooks.changed.tap('runner', (job) => runner.wake(job.nextCheckAt))
 
   setUpPlugins(options.plugins, options.config.plugins, {
     ...{ hooks, jobs, machines, addresses, dataDir, db, log, now },

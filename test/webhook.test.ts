@@ -125,6 +125,23 @@ test('a failed report without a step is kept as unknown', async () => {
   })
 })
 
+test('a machine that is not the one meant is reported under its own code', async () => {
+  await using stage = await launched()
+  const { running, id, token, machine } = stage
+  const path = `/api/v1/status-webhook/${machine.serial}`
+  const report = {
+    status: 'failed',
+    failed_step: 'machine.mismatch',
+    message: 'DMI says S-2; accept it with `slipway machine alias add`',
+  }
+  await running.send('POST', path, report, bearer(token))
+  expect(await running.until(id, complete, MINUTE)).toMatchObject({
+    failed_step: 'machine.mismatch',
+    failed_code: 'machine.mismatch',
+    failed_reason: expect.stringContaining('alias add'),
+  })
+})
+
 test.each([
   { name: 'no secret', headers: { Authorization: '' }, status: 401 },
   { name: 'a wrong secret', headers: bearer('wrong'), status: 401 },

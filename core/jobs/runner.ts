@@ -24,6 +24,8 @@ const RENEW_MS = 20 * SECOND
 /** Another run holds the machine: ask again then. */
 const MACHINE_BUSY_MS = 2 * SECOND
 const ALIVE_MS = 30 * SECOND
+/** Shortest sleep between two looks: a row may be due and held by somebody else. */
+const SHORTEST_NAP_MS = 50
 /** Longest sleep between two looks at the rows, should a wake-up be lost. */
 const LONGEST_NAP_MS = 30 * SECOND
 
@@ -38,8 +40,8 @@ export interface Runner {
   start(): Promise<void>
   /** Removes jobs whose history is over; done every hour by itself. Returns how many. */
   prune(): Promise<number>
-  /** Looks for due rows at once. */
-  wake(): void
+  /** A row is due at `at`, Unix ms: looks at once, or then. Null: it waits for nothing. */
+  wake(at: number | null): void
   /** Ends the runs where they are; the journal says where to go on. */
   stop(): Promise<void>
 }
@@ -52,6 +54,7 @@ export function createRunner(parts: JobParts): Runner {
   const timers = new Set<ReturnType<typeof setInterval>>()
   let startedAt = now()
   let nap: ReturnType<typeof setTimeout> | undefined
+  let napUntil = 0
   let looking = false
   let lookAgain = false
   let live = false
@@ -134,6 +137,13 @@ export function createRunner(parts: JobParts): Runner {
       })
   }
 
+  const napTo = (at: number): void => {
+    clearTimeout(nap)
+    const pauseMs = Math.min(Math.max(at - now(), SHORTEST_NAP_MS), LONGEST_NAP_MS)
+    napUntil = now() + pauseMs
+    nap = setTimeout(look, pauseMs)
+  }
+
   /** One look at the rows; asked again meanwhile, it looks again. */
   const look = (): void => {
     if (stop.signal.aborted) return
@@ -147,14 +157,14 @@ export function createRunner(parts: JobParts): Runner {
         for (const run of await launchDue())
           run.catch((err: unknown) => log.error({ err }, 'run failed'))
       }
-      const due = await nextDue(db.read)
-      const pause = Math.max(due === undefined ? LONGEST_NAP_MS : due - now(), 50)
-      nap = setTimeout(look, Math.min(pause, LONGEST_NAP_MS))
+      // With no room for another run, the end of one is what to wait for.
+      const full = running.size >= parts.config.jobs.concurrency
+      napTo((full ? undefined : await nextDue(db.read)) ?? Number.POSITIVE_INFINITY)
     }
     turn()
       .catch((error: unknown) => {
         log.error({ err: error }, 'the rows that are due could not be read')
-        nap = setTimeout(look, SECOND)
+        napTo(now() + SECOND)
       })
       .finally(() => {
         looking = false
@@ -204,8 +214,10 @@ export function createRunner(parts: JobParts): Runner {
       look()
     },
     prune,
-    wake: () => {
-      if (live) look()
+    wake(at) {
+      if (!live || at === null) return
+      if (at <= now()) look()
+      else if (!looking && at < napUntil) napTo(at)
     },
     async stop() {
       stop.abort(new Error('the appliance stops'))

@@ -1,19 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import type { JobProgress } from '../../schemas/job.ts'
-import type { StatusReport } from '../../schemas/webhook.ts'
+import type { ReportAnswer, StatusReport } from '../../schemas/webhook.ts'
 import { close, type Ending } from '../jobs/close.ts'
 import { deadlineOf } from '../jobs/deadlines.ts'
 import type { Evidence } from '../jobs/evidence.ts'
 import type { Job } from '../jobs/job.ts'
 import type { JobParts } from '../jobs/parts.ts'
 import { knowsDelivery, patchJob, recordDelivery } from '../store/jobs.ts'
-
-/** What the caller is told. `over`: the job has ended, stop and power off. */
-export interface ReportAnswer {
-  readonly ok: true
-  readonly idempotent?: true
-  readonly over?: true
-}
 
 /** The machine was heard: a word that counts as a claim is one, when none came before. */
 const heard = (job: Job, counts: boolean, now: number) => ({
@@ -58,6 +51,10 @@ async function progress(parts: JobParts, job: Job, report: StatusReport): Promis
   return changed ? { ok: true } : { ok: true, over: true }
 }
 
+/** A unit is its workflow's; what the dispatcher says of itself (`machine.mismatch`) is a code already. */
+const codeOf = (step: string) =>
+  /^machine\.[a-z-]+$/.test(step) ? step : `workflow.${step.replace(/\.service$/, '')}`
+
 function endingOf(report: StatusReport): Ending {
   if (report.status === 'success') return { result: 'succeeded' }
   const step = report.failed_step || 'unknown'
@@ -65,7 +62,7 @@ function endingOf(report: StatusReport): Ending {
   return {
     result: 'failed',
     step,
-    code: `workflow.${step.replace(/\.service$/, '')}`,
+    code: codeOf(step),
     reason: `${step} failed on the machine${said}; \`slipway job log\` shows what it wrote`,
   }
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { Hono } from 'hono'
-import * as v from 'valibot'
-import { ClaimRequest, StatusReport } from '../../schemas/webhook.ts'
+import { ClaimRequest, LogLines, StatusReport } from '../../schemas/webhook.ts'
 import { requestFaults } from '../faults.ts'
 import type { ApiEnv } from '../http/env.ts'
 import { checked, parseJson, readBody, readJson } from '../http/read-json.ts'
@@ -17,11 +16,6 @@ import { jobByToken, reportingJob } from './caller.ts'
 import { claim } from './claim.ts'
 
 const MOST_LINES = 20_000
-const LogLines = v.object({
-  lines: v.pipe(v.array(v.pipe(v.string(), v.maxLength(8_192))), v.maxLength(1_000)),
-  level: v.optional(v.picklist(['info', 'warn', 'error']), 'info'),
-  step: v.optional(v.pipe(v.string(), v.maxLength(200))),
-})
 
 /** What the machine calls: claim, status webhook and log. Each checks its caller itself. */
 export function machineRoutes(jobs: Jobs, parts: JobParts, evidence: Evidence): Hono<ApiEnv> {

@@ -202,6 +202,27 @@ describe('clearing', () => {
     expect(met.bodies()).toEqual([{ BootSourceOverrideEnabled: 'Disabled' }])
   })
 
+  test('names a target where the controller wants one, best None, else the disk', async () => {
+    const cleared = async (allowed: readonly string[]) => {
+      await using met = await start(
+        ({ body }) =>
+          'BootSourceOverrideTarget' in (body as { Boot: Resource }).Boot
+            ? undefined
+            : { status: 400, body: refusalBody('Base.1.0.GeneralError', 'Missing the target.') },
+        {},
+        (tree) => {
+          Object.assign(at(tree, SYSTEM)['Boot'] as Resource, ONCE, {
+            'BootSourceOverrideTarget@Redfish.AllowableValues': allowed,
+          })
+        },
+      )
+      await met.session.clearBootOverride(signal)
+      return met.boot()['BootSourceOverrideTarget']
+    }
+    expect(await cleared(['None', 'Cd', 'Hdd'])).toBe('None')
+    expect(await cleared(['Pxe', 'Cd', 'Hdd'])).toBe('Hdd')
+  })
+
   test('a refusal is an error', async () => {
     await using met = await start(
       () => ({ status: 400 }),

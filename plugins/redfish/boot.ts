@@ -73,11 +73,22 @@ function onceBodies(rules: ControllerRules, boot: BootSettings, target: string) 
   return rules.fullBootTriple ? [triple] : [pair, triple]
 }
 
+/**
+ * Disabled alone first, because iLO refuses the target None. sushy-tools 2.2.0 wants a target with it
+ * and knows no None: the disk is what an override that is cleared would leave.
+ */
+function clearBodies(boot: BootSettings) {
+  const off = { BootSourceOverrideEnabled: 'Disabled' }
+  const allowed = boot['BootSourceOverrideTarget@Redfish.AllowableValues'] ?? ['None']
+  const targets = ['None', 'Hdd'].filter((target) => allowed.includes(target))
+  return [off, ...targets.map((target) => ({ BootSourceOverrideTarget: target, ...off }))]
+}
+
 export function createBoot(parts: BootParts) {
   const { client, note, options } = parts
 
   /** PATCHes, waiting for the end of the machine's self test where the controller asks for it. */
-  async function write(place: Place, boot: Record<string, string>, signal: AbortSignal) {
+  async function write(place: Place, boot: Readonly<Record<string, string>>, signal: AbortSignal) {
     let last: Answer | undefined
     const plan = { pollMs: options.pollMs, limitMs: options.bootTimeoutMs, signal }
     const done = await waitFor(plan, async () => {
@@ -96,7 +107,7 @@ export function createBoot(parts: BootParts) {
     generalFault(answer) ?? redfishFaults.boot(`${told(answer)}: the boot override is not set.`)
 
   /** A difference is only a warning: sushy-tools reads Continuous for Once, and boots. */
-  async function readBack(wanted: Record<string, string>, signal: AbortSignal) {
+  async function readBack(wanted: Readonly<Record<string, string>>, signal: AbortSignal) {
     const { boot } = await findPlace(parts, signal)
     const differing = Object.entries(wanted).filter(
       ([name, value]) => boot[name as keyof BootSettings] !== value,
@@ -111,6 +122,21 @@ export function createBoot(parts: BootParts) {
     )
   }
 
+  /** Writes the first body that is taken, and reads it back. Throws the last refusal. */
+  async function writeFirst(
+    place: Place,
+    bodies: readonly Readonly<Record<string, string>>[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    let answer: Answer | undefined
+    for (const body of bodies) {
+      answer = await write(place, body, signal)
+      if (answer.ok) return readBack(body, signal)
+      if (answer.status !== 400) break
+    }
+    if (answer) throw refused(answer)
+  }
+
   return {
     async once(target: string, signal: AbortSignal): Promise<void> {
       const place = await findPlace(parts, signal)
@@ -119,23 +145,13 @@ export function createBoot(parts: BootParts) {
         throw redfishFaults.boot(
           `The BMC ${client.host} does not boot from ${target}, only from ${allowed.join(', ')}.`,
         )
-      let answer: Answer | undefined
-      for (const body of onceBodies(parts.rules, place.boot, target)) {
-        answer = await write(place, body, signal)
-        if (answer.ok) return readBack(body, signal)
-        if (answer.status !== 400) break
-      }
-      if (answer) throw refused(answer)
+      await writeFirst(place, onceBodies(parts.rules, place.boot, target), signal)
     },
     async clear(signal: AbortSignal): Promise<void> {
       const place = await findPlace(parts, signal)
       const enabled = place.boot.BootSourceOverrideEnabled
       if (enabled === undefined || enabled === 'Disabled') return
-      // Alone: iLO refuses the target None.
-      const body = { BootSourceOverrideEnabled: 'Disabled' }
-      const answer = await write(place, body, signal)
-      if (!answer.ok) throw refused(answer)
-      await readBack(body, signal)
+      await writeFirst(place, clearBodies(place.boot), signal)
     },
   }
 }

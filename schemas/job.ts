@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import * as v from 'valibot'
+import { Count, NextCursor, Time, type View } from './view.ts'
 
 export const JOB_STATUSES = ['queued', 'provisioning', 'succeeded', 'failed', 'complete'] as const
 export type JobStatus = (typeof JOB_STATUSES)[number]
@@ -30,95 +31,117 @@ export const CancelRequest = v.strictObject({
 export const PHASES = ['booting', 'checking', 'writing', 'finishing'] as const
 
 /** How far the machine is, in its own words. */
-export interface JobProgress {
-  readonly phase: (typeof PHASES)[number]
-  readonly step?: string
-  readonly percent?: number
-  readonly bytes?: number
-  readonly total_bytes?: number
-  readonly message?: string
-}
+export const JobProgress = v.object({
+  phase: v.picklist(PHASES),
+  step: v.exactOptional(v.string()),
+  percent: v.exactOptional(v.pipe(v.number(), v.minValue(0), v.maxValue(100))),
+  bytes: v.exactOptional(Count),
+  total_bytes: v.exactOptional(Count),
+  message: v.exactOptional(v.string()),
+})
+export type JobProgress = View<typeof JobProgress>
+
+export const EVIDENCE_LEVELS = [
+  'fetched',
+  'read',
+  'stage',
+  'claimed',
+  'reported',
+  'booted',
+] as const
+const Slot = v.picklist(['boot', 'task'])
 
 /** One thing that we saw ourselves. */
-export interface JobEvidence {
-  readonly time: string
-  readonly level: 'fetched' | 'read' | 'stage' | 'claimed' | 'reported' | 'booted'
-  readonly detail: string
-  readonly slot?: 'boot' | 'task'
-  readonly region?: string
-  readonly bytes?: number
-  readonly percent?: number
-  readonly from?: string
+export const JobEvidence = v.object({
+  time: Time,
+  level: v.picklist(EVIDENCE_LEVELS),
+  detail: v.string(),
+  slot: v.exactOptional(Slot),
+  region: v.exactOptional(v.string()),
+  bytes: v.exactOptional(Count),
+  percent: v.exactOptional(Count),
+  from: v.exactOptional(v.string()),
+})
+export type JobEvidence = View<typeof JobEvidence>
+
+const eventEntries = {
+  time: Time,
+  level: v.picklist(['info', 'warn', 'error']),
+  message: v.string(),
+  step: v.exactOptional(v.string()),
 }
 
-export interface JobEvent {
-  readonly time: string
-  readonly level: 'info' | 'warn' | 'error'
-  readonly message: string
-  readonly step?: string
-}
+export const JobEvent = v.object(eventEntries)
+export type JobEvent = View<typeof JobEvent>
+
+/** GET /api/v1/jobs/{id}/log */
+export const JobLog = v.object({
+  lines: v.array(v.object({ ...eventEntries, source: v.picklist(['appliance', 'machine']) })),
+})
+export type JobLog = View<typeof JobLog>
 
 /** One image of the job, as the machine was given it. The URL's token is left out. */
-export interface JobMedia {
-  readonly slot: 'boot' | 'task'
-  readonly name: string
-  readonly drive: string
-  readonly url: string
-  readonly size_bytes: number
-  readonly bytes_read: number
-}
+export const JobMedia = v.object({
+  slot: Slot,
+  name: v.string(),
+  drive: v.string(),
+  url: v.string(),
+  size_bytes: Count,
+  bytes_read: Count,
+})
+export type JobMedia = View<typeof JobMedia>
 
 /** A job as the API shows it (GET /api/v1/jobs/{id}; lists leave out events and evidence). Times are RFC 3339. */
-export interface JobView {
-  readonly job_id: string
-  readonly server_serial: string
-  readonly status: JobStatus
-  readonly result?: JobResult
-  readonly failed_step?: string
-  readonly failed_code?: string
-  readonly failed_reason?: string
-  readonly retry_of?: string
-  readonly cleanup?: 'pending' | 'done' | 'superseded'
-  readonly task_target: string
-  readonly progress?: JobProgress
-  readonly media_plan?: string
-  readonly media_plan_reason?: string
-  readonly media: readonly JobMedia[]
-  readonly launches: number
-  readonly created_by: string
-  readonly created_at: string
-  readonly last_update: string
-  readonly powered_on_at?: string
-  readonly claimed_at?: string
-  readonly booted_at?: string
-  readonly completed_at?: string
-  readonly evidence?: readonly JobEvidence[]
-  readonly events?: readonly JobEvent[]
-}
+export const JobView = v.object({
+  job_id: v.string(),
+  server_serial: v.string(),
+  status: v.picklist(JOB_STATUSES),
+  result: v.exactOptional(v.picklist(JOB_RESULTS)),
+  failed_step: v.exactOptional(v.string()),
+  failed_code: v.exactOptional(v.string()),
+  failed_reason: v.exactOptional(v.string()),
+  retry_of: v.exactOptional(v.string()),
+  cleanup: v.exactOptional(v.picklist(['pending', 'done', 'superseded'])),
+  task_target: v.string(),
+  progress: v.exactOptional(JobProgress),
+  media_plan: v.exactOptional(v.string()),
+  media_plan_reason: v.exactOptional(v.string()),
+  media: v.array(JobMedia),
+  launches: Count,
+  created_by: v.string(),
+  created_at: Time,
+  last_update: Time,
+  powered_on_at: v.exactOptional(Time),
+  claimed_at: v.exactOptional(Time),
+  booted_at: v.exactOptional(Time),
+  completed_at: v.exactOptional(Time),
+  evidence: v.exactOptional(v.array(JobEvidence)),
+  events: v.exactOptional(v.array(JobEvent)),
+})
+export type JobView = View<typeof JobView>
 
 /** 202 of POST /api/v1/jobs. */
-export interface JobAccepted {
-  readonly job_id: string
-  readonly status: JobStatus
-  readonly server_serial: string
-  readonly created_at: string
-  readonly retry_of?: string
-  readonly warnings: readonly string[]
-}
+export const JobAccepted = v.object({
+  job_id: v.string(),
+  status: v.picklist(JOB_STATUSES),
+  server_serial: v.string(),
+  created_at: Time,
+  retry_of: v.exactOptional(v.string()),
+  warnings: v.array(v.string()),
+})
+export type JobAccepted = View<typeof JobAccepted>
 
 /** 200 of POST /api/v1/jobs?dry_run=true. */
-export interface DryRunView {
-  readonly dry_run: true
-  readonly server_serial: string
-  readonly task_target: string
-  readonly media_plan?: string
-  readonly media_plan_reason?: string
-  readonly files: readonly string[]
-  readonly warnings: readonly string[]
-}
+export const DryRunView = v.object({
+  dry_run: v.literal(true),
+  server_serial: v.string(),
+  task_target: v.string(),
+  media_plan: v.exactOptional(v.string()),
+  media_plan_reason: v.exactOptional(v.string()),
+  files: v.array(v.string()),
+  warnings: v.array(v.string()),
+})
+export type DryRunView = View<typeof DryRunView>
 
-export interface JobList {
-  readonly jobs: readonly JobView[]
-  /** Give it back as `cursor`; absent on the last page. */
-  readonly next_cursor?: string
-}
+export const JobList = v.object({ jobs: v.array(JobView), next_cursor: NextCursor })
+export type JobList = View<typeof JobList>

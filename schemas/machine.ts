@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import * as v from 'valibot'
+import { NextCursor, Time, type View } from './view.ts'
 
 const Serial = v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(64))
 const HttpUrl = v.pipe(
@@ -80,60 +81,71 @@ export const MachineImport = v.strictObject({
   machines: v.array(MachineImportRow),
 })
 
+/** What a probe found: POST /api/v1/machines/{serial}/probe, and `survey` of a machine. */
+export const SurveyView = v.object({
+  vendor: v.string(),
+  model: v.string(),
+  firmware: v.string(),
+  redfish_version: v.string(),
+  profile: v.string(),
+  profile_because: v.string(),
+  power: v.string(),
+  serial: v.exactOptional(v.string()),
+  uuid: v.exactOptional(v.string()),
+  aliases: v.array(v.string()),
+  system_uri: v.string(),
+  drives: v.array(
+    v.object({
+      id: v.string(),
+      uri: v.string(),
+      owner: v.string(),
+      media_types: v.array(v.string()),
+      schemes: v.array(v.string()),
+      inserted: v.boolean(),
+      image: v.exactOptional(v.string()),
+    }),
+  ),
+  boot_override: v.exactOptional(v.object({ enabled: v.string(), target: v.string() })),
+  media_plan: v.exactOptional(v.string()),
+  media_plan_reason: v.exactOptional(v.string()),
+  boot_target: v.exactOptional(v.string()),
+  warnings: v.array(v.string()),
+})
+export type SurveyView = View<typeof SurveyView>
+
 /** A machine as the API shows it; credentials are never returned. */
-export interface MachineView {
-  readonly serial: string
-  readonly aliases: readonly string[]
-  readonly bmc_url: string
-  readonly system_uri?: string
-  readonly username: string
-  readonly tls: { readonly mode: string; readonly fingerprint?: string }
-  readonly media_base_url?: string
-  readonly report_base_urls?: readonly string[]
-  readonly media_plan?: string
-  readonly labels: Readonly<Record<string, string>>
-  readonly protected: boolean
-  readonly active_job?: string
-  readonly cleanup_pending?: boolean
-  readonly survey?: SurveyView
-  readonly inventory?: unknown
-  readonly created_at: string
-  readonly updated_at: string
-}
+export const MachineView = v.object({
+  serial: v.string(),
+  aliases: v.array(v.string()),
+  bmc_url: v.string(),
+  system_uri: v.exactOptional(v.string()),
+  username: v.string(),
+  tls: v.object({ mode: v.string(), fingerprint: v.exactOptional(v.string()) }),
+  media_base_url: v.exactOptional(v.string()),
+  report_base_urls: v.exactOptional(v.array(v.string())),
+  media_plan: v.exactOptional(v.string()),
+  labels: v.record(v.string(), v.string()),
+  protected: v.boolean(),
+  active_job: v.exactOptional(v.string()),
+  cleanup_pending: v.exactOptional(v.boolean()),
+  survey: v.exactOptional(SurveyView),
+  /** What the last claim told of the machine, as it told it. */
+  inventory: v.exactOptional(v.unknown()),
+  created_at: Time,
+  updated_at: Time,
+})
+export type MachineView = View<typeof MachineView>
 
-/** POST /api/v1/machines/{serial}/probe, and `survey` of a machine. */
-export interface SurveyView {
-  readonly vendor: string
-  readonly model: string
-  readonly firmware: string
-  readonly redfish_version: string
-  readonly profile: string
-  readonly profile_because: string
-  readonly power: string
-  readonly serial?: string
-  readonly uuid?: string
-  readonly aliases: readonly string[]
-  readonly system_uri: string
-  readonly drives: readonly {
-    readonly id: string
-    readonly uri: string
-    readonly owner: string
-    readonly media_types: readonly string[]
-    readonly schemes: readonly string[]
-    readonly inserted: boolean
-    readonly image?: string
-  }[]
-  readonly boot_override?: {
-    readonly enabled: string
-    readonly target: string
-  }
-  readonly media_plan?: string
-  readonly media_plan_reason?: string
-  readonly boot_target?: string
-  readonly warnings: readonly string[]
-}
+export const MachineList = v.object({ machines: v.array(MachineView), next_cursor: NextCursor })
+export type MachineList = View<typeof MachineList>
 
-export interface MachineList {
-  readonly machines: readonly MachineView[]
-  readonly next_cursor?: string
-}
+/** POST /api/v1/machines/{serial}/aliases */
+export const AliasRequest = v.strictObject({ alias: Serial })
+
+/** What an import did, by serial. */
+export const ImportTally = v.object({
+  added: v.array(v.string()),
+  updated: v.array(v.string()),
+  unchanged: v.array(v.string()),
+})
+export type ImportTally = View<typeof ImportTally>

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import * as v from 'valibot'
+import { Time, type View } from './view.ts'
 
 const Name = v.pipe(
   v.string(),
   v.regex(/^[a-z0-9._-]{1,64}$/, 'must be 1 to 64 of a-z, 0-9, dot, underscore, hyphen'),
 )
-const Role = v.picklist(['viewer', 'operator', 'admin'])
+export const Role = v.picklist(['viewer', 'operator', 'admin'])
 const Password = v.pipe(
   v.string(),
   v.minLength(8, 'must have 8 characters or more'),
@@ -27,15 +28,17 @@ export const UserPatch = v.pipe(
 export type UserPatch = v.InferOutput<typeof UserPatch>
 
 /** A user as the API shows one; the password is never returned. */
-export interface UserView {
-  readonly name: string
-  readonly role: v.InferOutput<typeof Role>
-  readonly created_at: string
-}
+export const UserView = v.object({ name: v.string(), role: Role, created_at: Time })
+export type UserView = View<typeof UserView>
+
+/** GET /api/v1/users */
+export const UserList = v.object({ users: v.array(UserView) })
+export type UserList = View<typeof UserList>
 
 /** GET /api/v1/whoami */
-export interface WhoamiView {
-  readonly name: string
-  readonly role: v.InferOutput<typeof Role>
-  readonly by: 'token' | 'basic' | 'jwt'
-}
+export const WhoamiView = v.object({
+  name: v.string(),
+  role: Role,
+  by: v.picklist(['token', 'basic', 'jwt']),
+})
+export type WhoamiView = View<typeof WhoamiView>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import * as v from 'valibot'
 import { PHASES } from './job.ts'
+import { Count, type View } from './view.ts'
 
 const Text = (longest: number) => v.pipe(v.string(), v.maxLength(longest))
-const Count = v.pipe(v.number(), v.integer(), v.minValue(0))
 
 /** Body of POST /api/v1/status-webhook/{serial}; `status` is case-insensitive, unknown keys are dropped. */
 export const StatusReport = v.object({
@@ -41,3 +41,21 @@ export const ClaimRequest = v.object({
   inventory: v.optional(v.record(v.string(), v.unknown())),
 })
 export type ClaimRequest = v.InferOutput<typeof ClaimRequest>
+
+/** Body of POST /api/v1/jobs/{id}/log: lines that the machine wrote. */
+export const LogLines = v.object({
+  lines: v.pipe(v.array(v.pipe(v.string(), v.maxLength(8_192))), v.maxLength(1_000)),
+  level: v.optional(v.picklist(['info', 'warn', 'error']), 'info'),
+  step: v.optional(Text(200)),
+})
+
+/** What the machine is told of its report. `over`: the job has ended, stop and power off. */
+export const ReportAnswer = v.object({
+  ok: v.literal(true),
+  idempotent: v.exactOptional(v.literal(true)),
+  over: v.exactOptional(v.literal(true)),
+})
+export type ReportAnswer = View<typeof ReportAnswer>
+
+/** The machine may write. */
+export const ClaimAnswer = v.object({ ok: v.literal(true), job_id: v.string() })

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { open } from 'node:fs/promises'
+import type { MaintenanceView } from '../../schemas/maintenance.ts'
 import type { CliCommand } from './command.ts'
 import { EXIT } from './exit.ts'
 import type { Output } from './output.ts'
@@ -9,16 +10,6 @@ import { facts } from './table.ts'
 import { ago, localTime, sizeOf } from './times.ts'
 
 const PATH = '/api/v1/maintenance'
-
-/** GET and PUT /api/v1/maintenance. */
-interface MaintenanceView {
-  readonly sha256: string
-  readonly size_bytes: number
-  readonly volume_id: string
-  readonly boot: readonly string[]
-  readonly imported_at: string
-  readonly source: string
-}
 
 const lines = (view: MaintenanceView) =>
   facts([

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import type { DryRunView, JobRequest, JobView } from '../../schemas/job.ts'
-import type { StatusReport } from '../../schemas/webhook.ts'
+import type { ReportAnswer, StatusReport } from '../../schemas/webhook.ts'
 import type { Principal } from '../auth/auth.ts'
 import { digest } from '../seal.ts'
 import { eventsOf, evidenceOf } from '../store/job-story.ts'
 import { countByStatus, findJobByDigest, type JobFilter, listJobs } from '../store/jobs.ts'
 import type { PublishedImage } from '../store/tables.ts'
-import { type ReportAnswer, report } from '../webhook/report.ts'
+import { report } from '../webhook/report.ts'
 import { cancel } from './cancel.ts'
 import { dryRun } from './dry-run.ts'
 import type { Evidence } from './evidence.ts'

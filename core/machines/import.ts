@@ -1,17 +1,11 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import type { MachineImportRow, MachinePatch } from '../../schemas/machine.ts'
+import type { ImportTally, MachineImportRow, MachinePatch } from '../../schemas/machine.ts'
 import type { Db, Tx } from '../store/client.ts'
 import { addAlias, findMachineRow, type MachineRow, machinesNamed } from '../store/machines.ts'
 import { machineFaults } from './faults.ts'
 import type { Machine } from './machine.ts'
 import { sameName, spellings, stored } from './names.ts'
 import { columns, type Rows, refusePlaceholders } from './rows.ts'
-
-export interface ImportTally {
-  readonly added: readonly string[]
-  readonly updated: readonly string[]
-  readonly unchanged: readonly string[]
-}
 
 /** The machine that a line of the import speaks of. Throws `machine.ambiguous`. */
 async function known(tx: Tx, line: MachineImportRow): Promise<Machine | undefined> {

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import type { MachineImportRow, MachineInput, MachinePatch } from '../../schemas/machine.ts'
+import type {
+  ImportTally,
+  MachineImportRow,
+  MachineInput,
+  MachinePatch,
+} from '../../schemas/machine.ts'
 import type { ControllerSurvey } from '../jobs/bmc.ts'
 import type { Sealer } from '../seal.ts'
 import type { Db } from '../store/client.ts'
@@ -18,7 +23,7 @@ import {
   updateMachine,
 } from '../store/machines.ts'
 import { machineFaults } from './faults.ts'
-import { type ImportTally, importMachines } from './import.ts'
+import { importMachines } from './import.ts'
 import type { Credentials, Machine } from './machine.ts'
 import { isPlaceholder, sameName, spellings, stored } from './names.ts'
 import { createRows, refusePlaceholders } from './rows.ts'

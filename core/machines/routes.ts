@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { type Context, Hono } from 'hono'
-import * as v from 'valibot'
+import type * as v from 'valibot'
 import {
+  AliasRequest,
   MachineImport,
   MachineInput,
   MachinePatch,
@@ -29,9 +30,6 @@ export interface MachineRouteParts {
   readonly log: Logger
 }
 
-const AliasRequest = v.strictObject({
-  alias: v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(64)),
-})
 const PROBE_MS = 2 * MINUTE
 const IMPORT_BYTES = 32 * MiB
 

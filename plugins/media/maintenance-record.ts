@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import * as v from 'valibot'
 import type { MediaImage } from '../../core/media.ts'
+import type { MaintenanceView } from '../../schemas/maintenance.ts'
 
 const Count = v.pipe(v.number(), v.integer(), v.minValue(0))
 export const Sha256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, '64 hexadecimal digits'))
@@ -19,16 +20,6 @@ export const MaintenanceRecord = v.strictObject({
   regions: v.array(v.strictObject({ name: v.string(), start: Count, length: Count })),
 })
 export type MaintenanceRecord = v.InferOutput<typeof MaintenanceRecord>
-
-/** GET and PUT /api/v1/maintenance. */
-export interface MaintenanceView {
-  readonly sha256: string
-  readonly size_bytes: number
-  readonly volume_id: string
-  readonly boot: readonly string[]
-  readonly imported_at: string
-  readonly source: string
-}
 
 export const maintenanceView = (record: MaintenanceRecord): MaintenanceView => ({
   sha256: record.sha256,

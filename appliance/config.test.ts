@@ -91,6 +91,11 @@ test.each([
     'unknown table `sampel-bmc` at slipway.toml:1:2; did you mean `sample-bmc`?',
   ],
   [
+    'a key of a table that nothing is like',
+    '[registry]\nfolder = "/x"',
+    'unknown key `registry.folder` at slipway.toml:2:1; there is no table `registry` (`slipway config print` lists all)',
+  ],
+  [
     'a dotted key',
     'server.htps = ":1"',
     'unknown key `server.htps` at slipway.toml:1:1; did you mean `server.https`?',

@@ -2,7 +2,7 @@
 import * as v from 'valibot'
 import { EXIT, exitOfStatus } from './exit.ts'
 import { CliProblem, type ProblemDocument } from './problem.ts'
-import { isUnknownIssuer, untrusted } from './trust.ts'
+import { isUnknownIssuer, type Trust, untrusted } from './trust.ts'
 
 /** What the API says when it refuses. Loose: a later version may say more. */
 const Refusal = v.object({
@@ -71,17 +71,21 @@ const NETWORK_REASONS: Readonly<Record<string, string>> = {
   ConnectionClosed: 'the connection was cut',
 }
 
-/** A request that got no answer. */
-export function networkProblem(url: string, error: unknown): CliProblem {
+/** A request that got no answer. `trust`: the CA by which the appliance was judged. */
+export function networkProblem(url: string, trust: Trust | undefined, error: unknown): CliProblem {
+  if (isUnknownIssuer(error)) return untrusted(issuerText(url, trust), error)
   const { code, message } = error as { code?: unknown; message: string }
   const name = typeof code === 'string' ? code : ''
-  if (isUnknownIssuer(name)) {
-    const remedy = 'give its CA with --ca, or --fingerprint (`slipway ca export` on the appliance)'
-    return untrusted(`the certificate of ${url} is signed by no CA known here: ${remedy}`, error)
-  }
   const tls = TLS_REASONS[name]
   if (tls) return untrusted(`${url} is not trusted: ${tls}`, error)
   const sentence = `cannot reach the appliance at ${url}: ${NETWORK_REASONS[name] ?? message}; is \`slipway serve\` running there? --url or a profile names another`
   const document = { error: 'unavailable', code: 'cli.unreachable', message: sentence }
   return new CliProblem(EXIT.unreachable, document, { cause: error })
+}
+
+function issuerText(url: string, trust: Trust | undefined): string {
+  if (trust) {
+    return `the certificate of ${url} is not signed by the CA of ${trust.source}: if the appliance was set up anew, replace that CA (\`slipway ca export\` on the appliance); if not, somebody is in between`
+  }
+  return `the certificate of ${url} is signed by no CA known here: give its CA with --ca, or --fingerprint (\`slipway ca export\` on the appliance)`
 }

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { didYouMean } from '../../core/nearest.ts'
-import { type CliCommand, COMMON_OPTIONS, type Flags, type OptionSpecs } from './command.ts'
+import {
+  type CliCommand,
+  COMMON_OPTIONS,
+  type Flags,
+  type OptionSpec,
+  type OptionSpecs,
+} from './command.ts'
 import { usageProblem } from './problem.ts'
 
 /** What a command line asks for. */
@@ -74,25 +80,32 @@ function readTokens(tokens: readonly string[], specs: OptionSpecs, line: string)
       args.push(token)
       continue
     }
-    const { name, inline } = splitOption(token, specs)
-    const spec = name === undefined ? undefined : specs[name]
-    if (name === undefined || !spec) throw unknownOption(token, specs, line)
+    const { name, spec, inline } = known(token, specs, line)
     const value = spec.value === undefined ? '' : (inline ?? tokens[++at])
-    if (value === undefined) throw usageProblem(`--${name} needs a value: ${spec.value}`, line)
-    if (spec.value === undefined && inline !== undefined) {
-      throw usageProblem(`--${name} takes no value`, line)
-    }
-    if (spec.choices && !spec.choices.includes(value)) {
-      const known = spec.choices.join(', ')
-      throw usageProblem(`--${name} is one of ${known}${didYouMean(value, spec.choices)}`, line)
-    }
-    const given = values.get(name)
-    if (given && spec.value !== undefined && !spec.repeat) {
+    const given = values.get(name) ?? []
+    values.set(name, [...given, checked(name, spec, value, line)])
+    if (given.length > 0 && spec.value !== undefined && !spec.repeat) {
       throw usageProblem(`--${name} is given twice`, line)
     }
-    values.set(name, [...(given ?? []), value])
   }
   return { args, flags: flagsOf(values) }
+}
+
+function known(token: string, specs: OptionSpecs, line: string) {
+  const { name, inline } = splitOption(token, specs)
+  const spec = name !== undefined && Object.hasOwn(specs, name) ? specs[name] : undefined
+  if (name === undefined || !spec) throw unknownOption(token, specs, line)
+  if (spec.value === undefined && inline !== undefined) {
+    throw usageProblem(`--${name} takes no value`, line)
+  }
+  return { name, spec, inline }
+}
+
+function checked(name: string, spec: OptionSpec, value: string | undefined, line: string): string {
+  if (value === undefined) throw usageProblem(`--${name} needs a value: ${spec.value}`, line)
+  if (!spec.choices || spec.choices.includes(value)) return value
+  const choices = spec.choices.join(', ')
+  throw usageProblem(`--${name} is one of ${choices}${didYouMean(value, spec.choices)}`, line)
 }
 
 function flagsOf(values: ReadonlyMap<string, readonly string[]>): Flags {

@@ -3,7 +3,7 @@ import { SECOND } from '../../core/units.ts'
 import { apiProblem, networkProblem } from './answer.ts'
 import type { Flags } from './command.ts'
 import { findTarget, isLoopback, type Target } from './target.ts'
-import { isUnknownIssuer, trustedCa, trustOnFirstUse } from './trust.ts'
+import { isUnknownIssuer, type Trust, trustedCa, trustOnFirstUse } from './trust.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -28,46 +28,58 @@ export interface Client {
   json<T>(method: string, path: string, options?: RequestOptions): Promise<T>
 }
 
-/** Finds out where to talk to and whom to believe; sends nothing yet. */
+/** Finds out where to talk and whom to believe; sends nothing yet. */
 export async function openClient(flags: Flags, env: Env): Promise<Client> {
   const target = await findTarget(flags, env)
-  if (isLoopback(new URL(target.url))) bypassProxy(new URL(target.url).hostname)
-  let ca: string | undefined
-  let trustKnown = !target.url.startsWith('https:')
+  const { hostname } = new URL(target.url)
+  if (isLoopback(new URL(target.url))) bypassProxy(hostname)
+  return new HttpClient(target, env)
+}
 
-  async function send(method: string, path: string, options: RequestOptions): Promise<Response> {
-    if (!trustKnown) ca = await trustedCa(target, env)
-    trustKnown = true
-    const headers = await headersOf(target, options)
+class HttpClient implements Client {
+  readonly url: string
+  readonly #target: Target
+  readonly #env: Env
+  /** Looked up at the first request: some commands never send one. */
+  #trust: Promise<Trust | undefined> | undefined
+
+  constructor(target: Target, env: Env) {
+    this.url = target.url
+    this.#target = target
+    this.#env = env
+  }
+
+  async request(method: string, path: string, options: RequestOptions = {}): Promise<Response> {
+    const response = await this.#send(method, path, options)
+    if (response.ok) return response
+    throw await apiProblem(this.url, response, (await this.#target.authorization()) !== undefined)
+  }
+
+  async json<T>(method: string, path: string, options?: RequestOptions): Promise<T> {
+    const response = await this.request(method, path, options)
+    const text = await response.text()
+    if (text === '') return undefined as T
     try {
-      return await exchange(`${target.url}${path}${queryOf(options)}`, method, headers, ca, options)
-    } catch (error) {
-      const again = isUnknownIssuer((error as { code?: unknown }).code) && ca === undefined
-      if (again) ca = await trustOnFirstUse(target.url, env)
-      if (!again || ca === undefined) throw networkProblem(target.url, error)
-      // The handshake failed before anything was sent: nothing is done twice.
-      return send(method, path, options)
+      return JSON.parse(text) as T
+    } catch (cause) {
+      throw networkProblem(this.url, undefined, new Error('its answer is no JSON', { cause }))
     }
   }
 
-  const request = async (method: string, path: string, options: RequestOptions = {}) => {
-    const response = await send(method, path, options)
-    if (response.ok) return response
-    throw await apiProblem(target.url, response, (await target.authorization()) !== undefined)
-  }
-  return {
-    url: target.url,
-    request,
-    async json<T>(method: string, path: string, options?: RequestOptions) {
-      const response = await request(method, path, options)
-      const text = await response.text()
-      if (text === '') return undefined as T
-      try {
-        return JSON.parse(text) as T
-      } catch (cause) {
-        throw networkProblem(target.url, new Error('its answer is no JSON', { cause }))
-      }
-    },
+  async #send(method: string, path: string, options: RequestOptions): Promise<Response> {
+    this.#trust ??= trustedCa(this.#target, this.#env)
+    const trust = await this.#trust
+    const url = `${this.url}${path}${queryOf(options)}`
+    const headers = await headersOf(this.#target, options)
+    try {
+      return await exchange(url, method, headers, trust?.pem, options)
+    } catch (error) {
+      if (trust || !isUnknownIssuer(error)) throw networkProblem(this.url, trust, error)
+      this.#trust = trustOnFirstUse(this.url, this.#env)
+      if (!(await this.#trust)) throw networkProblem(this.url, undefined, error)
+      // The handshake failed before anything was sent: nothing is done twice.
+      return this.#send(method, path, options)
+    }
   }
 }
 

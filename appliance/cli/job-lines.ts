@@ -76,7 +76,7 @@ export function liveLines(watched: WatchedJob, width: number, now: number): read
   const percent = job.result ? undefined : job.progress?.percent
   // A narrow terminal has better use for its columns than a bar.
   const drawn = percent === undefined || width < 70 ? '' : `${bar(percent)} `
-  const doing = job.result ? failureText(job) : activity(job, lastEvent)
+  const doing = job.result ? ending(job) : activity(job, lastEvent)
   const head = `${job.server_serial}  ${standing(job)}  ${drawn}`
   const rest = Math.max(0, width - Bun.stringWidth(head) - Bun.stringWidth(time) - 2)
   const middle = clip(doing, rest)
@@ -85,6 +85,11 @@ export function liveLines(watched: WatchedJob, width: number, now: number): read
   const second = `  ${job.job_id}`
   const space = width - second.length - 2
   return [first, seen && space > 10 ? `${second}  ${clip(seen, space)}` : second]
+}
+
+/** The result stands before the media are out and the machine is on again. */
+function ending(job: JobView): string {
+  return failureText(job) || (job.status === 'complete' ? '' : 'cleaning up')
 }
 
 function activity(job: JobView, lastEvent: JobEvent | undefined): string {

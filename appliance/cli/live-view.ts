@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { SECOND } from '../../core/units.ts'
+import type { JobNews } from './job-feed.ts'
 import { eventText, liveLines, type WatchedJob } from './job-lines.ts'
 import { type Output, printable } from './output.ts'
 import { clip } from './table.ts'
@@ -8,56 +9,65 @@ import type { WatchView } from './watch-view.ts'
 const HIDE_CURSOR = '\x1b[?25l'
 const SHOW_CURSOR = '\x1b[?25h'
 const ERASE_BELOW = '\x1b[J'
+/** Ten pictures a second are enough for the eye. */
+const PICTURE_MS = 100
 
 /** Redraws a block of lines at the bottom of the terminal; warnings and errors scroll away above it. */
-export function liveView(out: Output): WatchView {
-  const jobs = new Map<string, WatchedJob>()
-  let drawn: readonly string[] = []
-  let above: string[] = []
-  let trouble = ''
-  let closed = false
-  let due: ReturnType<typeof setTimeout> | undefined
+export class LiveView implements WatchView {
+  readonly #out: Output
+  readonly #jobs = new Map<string, WatchedJob>()
+  /** Seconds pass also when nothing happens. */
+  readonly #clock: ReturnType<typeof setInterval>
+  #drawn: readonly string[] = []
+  #above: string[] = []
+  #trouble = ''
+  #due: ReturnType<typeof setTimeout> | undefined
+  #closed = false
 
-  const draw = () => {
-    clearTimeout(due)
-    due = undefined
-    const width = out.columns() ?? 80
-    const block = blockOf([...jobs.values()], width, trouble)
-    const lines = [...above.map((line) => clip(line, width)), ...block]
-    out.raw(
-      `${backTo(drawn, width)}${lines.map((line) => `${colored(printable(line), out)}\n`).join('')}`,
-    )
-    drawn = block
-    above = []
+  constructor(out: Output) {
+    this.#out = out
+    this.#clock = setInterval(this.#draw, SECOND)
+    process.stdout.on('resize', this.#draw)
+    out.raw(HIDE_CURSOR)
   }
-  // Ten pictures a second are enough for the eye.
-  const soon = () => {
-    due ??= setTimeout(draw, 100)
+
+  show(news: JobNews, now: WatchedJob): void {
+    this.#trouble = ''
+    this.#jobs.set(now.job.job_id, now)
+    if (news.event === 'log' && news.data.level !== 'info') {
+      this.#above.push(`${now.job.server_serial}  ${eventText(news.data)}`)
+    }
+    this.#drawSoon()
   }
-  const clock = setInterval(draw, SECOND)
-  process.stdout.on('resize', draw)
-  out.raw(HIDE_CURSOR)
-  return {
-    show(news, now) {
-      trouble = ''
-      jobs.set(now.job.job_id, now)
-      if (news.event === 'log' && news.data.level !== 'info') {
-        above.push(`${now.job.server_serial}  ${eventText(news.data)}`)
-      }
-      soon()
-    },
-    trouble(message) {
-      trouble = `${message}; trying again`
-      soon()
-    },
-    close() {
-      if (closed) return
-      closed = true
-      clearInterval(clock)
-      process.stdout.off('resize', draw)
-      draw()
-      out.raw(SHOW_CURSOR)
-    },
+
+  trouble(message: string): void {
+    this.#trouble = `${message}; trying again`
+    this.#drawSoon()
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    clearInterval(this.#clock)
+    process.stdout.off('resize', this.#draw)
+    this.#draw()
+    this.#out.raw(SHOW_CURSOR)
+  }
+
+  #drawSoon() {
+    this.#due ??= setTimeout(this.#draw, PICTURE_MS)
+  }
+
+  readonly #draw = () => {
+    clearTimeout(this.#due)
+    this.#due = undefined
+    const width = this.#out.columns() ?? 80
+    const block = blockOf([...this.#jobs.values()], width, this.#trouble)
+    const lines = [...this.#above.map((line) => clip(line, width)), ...block]
+    const picture = lines.map((line) => `${colored(printable(line), this.#out)}\n`).join('')
+    this.#out.raw(`${backTo(this.#drawn, width)}${picture}`)
+    this.#drawn = block
+    this.#above = []
   }
 }
 

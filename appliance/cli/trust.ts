@@ -20,18 +20,30 @@ const UNKNOWN_ISSUER = new Set([
   'SELF_SIGNED_CERT_IN_CHAIN',
 ])
 
-export function isUnknownIssuer(code: unknown): boolean {
+export function isUnknownIssuer(error: unknown): boolean {
+  const { code } = error as { code?: unknown }
   return typeof code === 'string' && UNKNOWN_ISSUER.has(code)
 }
 
+/** A CA that we believe for one appliance. */
+export interface Trust {
+  readonly pem: string
+  /** Where we have it from, for people: a file, or the option that named it. */
+  readonly source: string
+}
+
 /** The CA to believe for this target; undefined: those that the runtime knows. */
-export async function trustedCa(target: Target, env: Env): Promise<string | undefined> {
-  if (target.caFile) return readCa(target.caFile)
-  if (target.fingerprint) return caByFingerprint(target.url, target.fingerprint)
-  return readFile(rememberedFile(target.url, env), 'utf8').catch((error: unknown) => {
+export async function trustedCa(target: Target, env: Env): Promise<Trust | undefined> {
+  const { url, caFile, fingerprint } = target
+  if (caFile) return { pem: await readCa(caFile), source: caFile }
+  if (!url.startsWith('https:')) return undefined
+  if (fingerprint) return { pem: await caByFingerprint(url, fingerprint), source: '--fingerprint' }
+  const source = rememberedFile(url, env)
+  const pem = await readFile(source, 'utf8').catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error
   })
+  return pem === undefined ? undefined : { pem, source }
 }
 
 /** Reads a PEM file and checks that it holds a certificate. */
@@ -71,15 +83,16 @@ export async function caByFingerprint(url: string, fingerprint: string): Promise
  * First contact at a terminal: shows the CA's fingerprint and asks. A yes is remembered for this
  * origin. Returns undefined where nobody can be asked.
  */
-export async function trustOnFirstUse(url: string, env: Env): Promise<string | undefined> {
+export async function trustOnFirstUse(url: string, env: Env): Promise<Trust | undefined> {
   if (!canAsk()) return undefined
   const pem = await fetchUnchecked(url)
   process.stderr.write(
     `${url} is not known here. Its CA has the SHA-256 fingerprint\n  ${caFingerprint(pem, url)}\n(\`slipway ca export\` on the appliance shows the same).\n`,
   )
   if (!(await confirm('Trust it from now on?'))) throw untrusted(`${url} is not trusted`)
-  await writePrivateFile(rememberedFile(url, env), pem)
-  return pem
+  const source = rememberedFile(url, env)
+  await writePrivateFile(source, pem)
+  return { pem, source }
 }
 
 export function untrusted(message: string, cause?: unknown): CliProblem {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import type { JobNews } from './job-feed.ts'
 import { changeText, eventText, evidenceText, type WatchedJob } from './job-lines.ts'
-import { liveView } from './live-view.ts'
+import { LiveView } from './live-view.ts'
 import type { Output } from './output.ts'
 
 /** Shows what happens to the jobs that are watched. */
@@ -17,7 +17,7 @@ export interface WatchView {
 /** Documents for programs, a picture for a terminal, lines for all else. */
 export function openWatchView(out: Output): WatchView {
   if (out.json) return documentView(out)
-  return out.live ? liveView(out) : lineView(out)
+  return out.live ? new LiveView(out) : lineView(out)
 }
 
 /** One document a line, so that a reader needs no parser for an endless array. */

@@ -40,7 +40,7 @@ async function watchOne(
     signal,
   })
   let now: WatchedJob = { job }
-  const feed = followJob(client, id, { signal, onTrouble: view.trouble })
+  const feed = followJob(client, id, { signal, onTrouble: (message) => view.trouble(message) })
   for await (const news of feed) {
     now = { ...now, ...noted(news) }
     view.show(news, now)

@@ -6,6 +6,9 @@ import type { BunPlugin } from 'bun'
 /** Where the embedded files live at run time. */
 const BUNDLE_ROOT = '/$bunfs/root'
 
+/** Stands for the addon in the source: its path would differ from folder to folder in the source map. */
+const ADDON = 'slipway-libsql-addon'
+
 /**
  * libsql picks its addon by a computed `require`, which no bundler can follow: name it.
  * Throws when libsql was changed, so that an update cannot silently give a file that does not start.
@@ -13,6 +16,7 @@ const BUNDLE_ROOT = '/$bunfs/root'
 export const embedLibsql = (addonFile: string): BunPlugin => ({
   name: 'embed-libsql',
   setup(build) {
+    build.onResolve({ filter: new RegExp(`^${ADDON}$`) }, () => ({ path: addonFile }))
     build.onLoad({ filter: /node_modules\/libsql\/(index|promise)\.js$/ }, async ({ path }) => {
       const source = await Bun.file(path).text()
       const loader = /function requireNative\(\) \{[\s\S]*?\n\}\n/
@@ -20,7 +24,7 @@ export const embedLibsql = (addonFile: string): BunPlugin => ({
       if (!loader.test(source) || source.match(helpers)?.length !== 2) {
         throw new Error(`${path} no longer looks as embedLibsql knows it: adapt the plugin`)
       }
-      const named = `function requireNative() { return require(${JSON.stringify(addonFile)}) }\n`
+      const named = `function requireNative() { return require("${ADDON}") }\n`
       return { loader: 'js', contents: source.replace(helpers, '').replace(loader, named) }
     })
   },

@@ -34,7 +34,12 @@ export async function begin(parts: JobParts, job: Job): Promise<Job | undefined>
     parts.hooks.changed.call(old)
     await removeTaskIso(parts.taskIsoDir, old)
     const message = `cleanup superseded by job ${job.id}`
-    await parts.book.note(old.id, { level: 'info', message, step: 'cleanup' })
+    // Those who watch it learn that it is over.
+    await parts.book.change((tx) => patchJob(tx, old.id, ['complete'], { updatedAt: now }), {
+      level: 'info',
+      message,
+      step: 'cleanup',
+    })
   }
   return begun
 }

@@ -74,7 +74,9 @@ export function jobRoutes(jobs: Jobs, parts: JobParts, feed: Feed): Hono<ApiEnv>
   return new Hono<ApiEnv>()
     .post('/', async (c) => {
       const request = await readJson(c, JobRequest)
-      if (c.req.query('dry_run') === 'true') return c.json(await jobs.dryRun(request))
+      // Another word is refused: read as no it would erase a disk.
+      if (wordOf(c, 'dry_run', ['true', 'false']) === 'true')
+        return c.json(await jobs.dryRun(request))
       const answer = await jobs.submit(request, c.get('principal'), idempotencyKey(c))
       return c.json(accepted(answer), answer.repeated ? 200 : 202)
     })

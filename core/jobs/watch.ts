@@ -11,6 +11,8 @@ import { eventView, evidenceView, jobView } from './view.ts'
 
 /** Proxies cut silent connections; a comment goes out this often. */
 const PULSE_MS = 15 * SECOND
+/** More than this does not wait in memory for a slow reader: it is read from the database when its turn comes. */
+const MOST_WAITING = 1_000
 
 export interface WatchParts {
   readonly db: Db
@@ -54,12 +56,51 @@ async function past({ db }: WatchParts, id: string, at: Position): Promise<FeedI
     eventsOf(db.read, id, at.line),
     evidenceOf(db.read, id, at.evidence),
   ])
-  const items: FeedItem[] = [
-    ...lines.map((row) => ({ kind: 'log', row }) as const),
-    ...seen.map((row) => ({ kind: 'evidence', row }) as const),
-  ]
-  const when = (item: FeedItem) => (item.kind === 'job' ? 0 : item.row.at)
-  return items.sort((one, other) => when(one) - when(other))
+  // Woven by time, each kind in its own order: after a clock that stepped back a line must not
+  // stand before its elders, which would then count as sent.
+  const items: FeedItem[] = []
+  let next = 0
+  for (const row of lines) {
+    for (let other = seen[next]; other && other.at <= row.at; other = seen[++next]) {
+      items.push({ kind: 'evidence', row: other })
+    }
+    items.push({ kind: 'log', row })
+  }
+  for (const row of seen.slice(next)) items.push({ kind: 'evidence', row })
+  return items
+}
+
+/** What happens to a job until its watcher takes it; `behind` when the database has to be asked. */
+function listen(feed: Feed, jobId: string) {
+  let waiting: FeedItem[] = []
+  // What was before we listened is in the database, and so is what was too much to wait.
+  let behind = true
+  let wake = () => {}
+  const lookBack = () => {
+    waiting = []
+    behind = true
+    wake()
+  }
+  const leave = feed.subscribe(jobId, (item) => {
+    if (waiting.push(item) > MOST_WAITING) lookBack()
+    wake()
+  })
+  return {
+    leave,
+    lookBack,
+    wake: () => wake(),
+    take(): FeedItem | 'behind' | undefined {
+      if (!behind) return waiting.shift()
+      behind = false
+      return 'behind'
+    },
+    /** Resolves at the next item, or when woken. */
+    more: () =>
+      new Promise<void>((resolve) => {
+        wake = resolve
+        if (waiting.length > 0 || behind) resolve()
+      }),
+  }
 }
 
 /**
@@ -71,37 +112,37 @@ export function watchJob(c: Context, parts: WatchParts, job: Job, kinds: Kinds):
   c.header('X-Accel-Buffering', 'no')
   return streamSSE(c, async (stream) => {
     const at = new Position(c.req.header('last-event-id'))
-    const waiting: FeedItem[] = []
-    let wake = () => {}
-    const leave = parts.feed.subscribe(job.id, (item) => {
-      waiting.push(item)
-      wake()
-    })
-    const pulse = setInterval(() => stream.write(': still here\n\n'), PULSE_MS)
-    stream.onAbort(() => wake())
+    const news = listen(parts.feed, job.id)
+    let latest: Job | undefined
+    const tell = async (item: FeedItem) => {
+      if (item.kind === 'job') latest = item.job
+      if (kinds.includes(item.kind) && !stream.aborted) await send(stream, at, item)
+    }
+    const catchUp = async () => {
+      for (const item of await past(parts, job.id, at)) await tell(item)
+      const fresh = await parts.book.get(job.id)
+      if (fresh && fresh.updatedAt !== latest?.updatedAt) await tell({ kind: 'job', job: fresh })
+      // Its history was removed: nothing more will come.
+      return fresh !== undefined
+    }
+    const pulse = setInterval(() => {
+      stream.write(': still here\n\n')
+      news.lookBack()
+    }, PULSE_MS)
+    stream.onAbort(news.wake)
     try {
-      for (const item of await past(parts, job.id, at)) {
-        if (kinds.includes(item.kind)) await send(stream, at, item)
-      }
-      let latest = (await parts.book.get(job.id)) ?? job
-      if (kinds.includes('job')) await send(stream, at, { kind: 'job', job: latest })
       while (!stream.aborted) {
-        const item = waiting.shift()
-        if (item) {
-          if (item.kind === 'job') latest = item.job
-          if (kinds.includes(item.kind)) await send(stream, at, item)
-          continue
-        }
-        if (isOver(latest)) break
-        await new Promise<void>((resolve) => {
-          wake = resolve
-          if (waiting.length > 0 || stream.aborted) resolve()
-        })
+        const item = news.take()
+        if (item === 'behind') {
+          if (!(await catchUp())) break
+        } else if (item) await tell(item)
+        else if (latest && isOver(latest)) break
+        else await news.more()
       }
       if (!stream.aborted) await stream.writeSSE({ event: 'end', id: at.toString(), data: '{}' })
     } finally {
       clearInterval(pulse)
-      leave()
+      news.leave()
     }
   })
 }

@@ -10,8 +10,8 @@ type Env = Readonly<Record<string, string | undefined>>
 export interface RequestOptions {
   /** Sent as JSON. */
   readonly body?: unknown
-  /** Sent as it is, once: a request with a stream is not repeated. */
-  readonly stream?: ReadableStream<Uint8Array> | string
+  /** Makes what is sent as it is; called again when a connection could not be made at first. */
+  readonly raw?: () => ReadableStream<Uint8Array> | string
   readonly headers?: Readonly<Record<string, string>>
   readonly query?: Readonly<Record<string, string | readonly string[] | undefined>>
   /** Until the answer begins; 30 s unless given. 0: no limit. */
@@ -98,14 +98,14 @@ async function exchange(
   method: string,
   headers: Readonly<Record<string, string>>,
   ca: string | undefined,
-  { body, stream, signal, timeoutMs = 30 * SECOND }: RequestOptions,
+  { body, raw, signal, timeoutMs = 30 * SECOND }: RequestOptions,
 ): Promise<Response> {
   const limit = new AbortController()
   const timer =
     timeoutMs > 0
       ? setTimeout(() => limit.abort(new Error(`no answer in ${timeoutMs / SECOND} s`)), timeoutMs)
       : undefined
-  const sent = stream ?? (body === undefined ? undefined : JSON.stringify(body))
+  const sent = raw?.() ?? (body === undefined ? undefined : JSON.stringify(body))
   try {
     return await fetch(url, {
       method,

@@ -124,7 +124,7 @@ export const machineImport: CliCommand = {
     if (text.trim() === '') throw failure('file', `${file} is empty`)
     const client = await open()
     const done = await client.json<Imported>('POST', '/api/v1/machines/import', {
-      stream: text,
+      raw: () => text,
       headers: { 'content-type': format === 'csv' ? 'text/csv' : 'application/json' },
     })
     out.answer(done, ({ added, updated, unchanged }) => [

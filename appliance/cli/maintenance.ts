@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { open } from 'node:fs/promises'
 import type { MaintenanceView } from '../../schemas/maintenance.ts'
+import type { Client } from './client.ts'
 import type { CliCommand } from './command.ts'
 import { EXIT } from './exit.ts'
 import type { Output } from './output.ts'
@@ -59,17 +60,7 @@ export const maintenanceImport: CliCommand = {
     const file = await openFile(path)
     try {
       const upload = new Upload(file, (await file.stat()).size, out)
-      const view = await client.json<MaintenanceView>('PUT', PATH, {
-        stream: upload.stream(),
-        query: { sha256: flags.text('sha256') },
-        headers: {
-          'content-type': 'application/octet-stream',
-          'content-length': String(upload.sizeBytes),
-        },
-        // A large file over a slow line takes what it takes.
-        timeoutMs: 0,
-      })
-      upload.end()
+      const view = await send(client, upload, flags.text('sha256')).finally(() => upload.end())
       if (view.sha256 !== upload.sha256()) {
         throw failure(
           'digest',
@@ -82,6 +73,19 @@ export const maintenanceImport: CliCommand = {
       await file.close()
     }
   },
+}
+
+function send(client: Client, upload: Upload, sha256: string | undefined) {
+  return client.json<MaintenanceView>('PUT', PATH, {
+    raw: () => upload.stream(),
+    query: { sha256 },
+    headers: {
+      'content-type': 'application/octet-stream',
+      'content-length': String(upload.sizeBytes),
+    },
+    // A large file over a slow line takes what it takes.
+    timeoutMs: 0,
+  })
 }
 
 async function openFile(path: string) {
@@ -100,7 +104,7 @@ class Upload {
   readonly sizeBytes: number
   readonly #file: Awaited<ReturnType<typeof open>>
   readonly #out: Output
-  readonly #hash = new Bun.CryptoHasher('sha256')
+  #hash = new Bun.CryptoHasher('sha256')
   #sent = 0
   #toldAt = 0
 
@@ -110,7 +114,10 @@ class Upload {
     this.#out = out
   }
 
+  /** From the first byte, also when it is called again. */
   stream(): ReadableStream<Uint8Array> {
+    this.#hash = new Bun.CryptoHasher('sha256')
+    this.#sent = 0
     return new ReadableStream({
       type: 'bytes',
       pull: async (controller) => {

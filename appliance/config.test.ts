@@ -15,6 +15,13 @@ const plugins = [
       pins: v.optional(v.record(v.string(), v.string()), {}),
       api_key: v.optional(v.pipe(v.string(), v.minLength(4)), 'none'),
       sizes: v.optional(v.array(v.number()), []),
+      image: v.optional(
+        v.pipe(
+          v.string(),
+          v.check((text) => text !== 'x', 'is no path'),
+        ),
+        '',
+      ),
     }),
   },
 ]
@@ -41,7 +48,9 @@ test('without a file everything has its default', async () => {
   const { core, plugins: own, source, origins } = await load(undefined)
   expect(source).toBeUndefined()
   expect(core.server.https).toBe(':8443')
-  expect(own).toEqual({ 'sample-bmc': { mode: 'fast', pins: {}, api_key: 'none', sizes: [] } })
+  expect(own).toEqual({
+    'sample-bmc': { mode: 'fast', pins: {}, api_key: 'none', sizes: [], image: '' },
+  })
   expect(new Set(Object.values(origins))).toEqual(new Set(['default']))
 })
 
@@ -94,6 +103,11 @@ test.each([
     'a key of a table that nothing is like',
     '[registry]\nfolder = "/x"',
     'unknown key `registry.folder` at slipway.toml:2:1; there is no table `registry` (`slipway config print` lists all)',
+  ],
+  [
+    'a value that a rule of its own denies',
+    '[sample-bmc]\nimage = "x"',
+    '`sample-bmc.image` at slipway.toml:2:1: is no path',
   ],
   [
     'a dotted key',

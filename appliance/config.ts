@@ -7,8 +7,8 @@ import { defineFaults, type FaultDetail } from '../core/faults.ts'
 import type { Plugin } from '../core/plugin.ts'
 import { fromEnvironment, fromFlags, type Override } from './config/overrides.ts'
 import { type ConfigTables, type Setting, settingsOf } from './config/settings.ts'
-import { type Place, readToml, TomlError } from './config/toml.ts'
-import { isTable, judge, type Locate } from './config/verdict.ts'
+import { isTable, type Place, readToml, TomlError } from './config/toml.ts'
+import { judge, type Locate } from './config/verdict.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -130,13 +130,13 @@ function locator(file: ConfigFile, overrides: ReadonlyMap<string, Override>): Lo
     // A member of a list, or a missing key, stands where the nearest thing around it stands.
     for (let at = key; at !== ''; at = at.slice(0, Math.max(at.search(/[.[][^.[]*$/), 0))) {
       const override = overrides.get(at)
-      if (override) return { text: ` in ${override.from}`, typedByUs: true }
+      if (override) return { text: ` in ${override.from}`, asText: true }
       const found = file.places.get(at)
       if (found) {
-        return { text: ` at ${file.source}:${found.line}:${found.column}`, typedByUs: false }
+        return { text: ` at ${file.source}:${found.line}:${found.column}`, asText: false }
       }
     }
-    return { text: '', typedByUs: false }
+    return { text: '', asText: false }
   }
 }
 

@@ -98,3 +98,10 @@ export function writeTomlValue(value: unknown): string {
 export function writeTomlKey(key: string): string {
   return /^[A-Za-z0-9_-]+$/.test(key) ? key : writeTomlValue(key)
 }
+
+/** A TOML table as the parser gives it. */
+export function isTable(value: unknown): value is Record<string, unknown> {
+  return (
+    typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date)
+  )
+}

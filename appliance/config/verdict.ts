@@ -3,10 +3,16 @@ import * as v from 'valibot'
 import type { FaultDetail } from '../../core/faults.ts'
 import { didYouMean, nearest } from '../../core/nearest.ts'
 import { type ConfigTables, NOUNS, type Setting } from './settings.ts'
-import { dotted } from './toml.ts'
+import { dotted, isTable } from './toml.ts'
 
-/** Says where a key was given: ` at slipway.toml:3:1`, ` in SLIPWAY_LOG_LEVEL`, or nothing. */
-export type Locate = (key: string) => { readonly text: string; readonly typedByUs: boolean }
+/** Where a key was given. */
+export interface Origin {
+  /** ` at slipway.toml:3:1`, ` in SLIPWAY_LOG_LEVEL`, or nothing. */
+  readonly text: string
+  /** By a variable or a flag: that all of them are strings says nothing. */
+  readonly asText: boolean
+}
+export type Locate = (key: string) => Origin
 
 type Tree = Readonly<Record<string, unknown>>
 
@@ -96,19 +102,19 @@ function wrongValue(
     const expected = setting ? `; expected ${setting.expects}` : ''
     return detail(path, 'missing', `\`${key}\`${locate(key).text} must be given${expected}`)
   }
-  const { text, typedByUs } = locate(key)
-  const complaint = complain(issue, setting, typedByUs)
+  const { text, asText } = locate(key)
+  const complaint = complain(issue, setting, asText)
   return detail(path, 'wrong-value', `\`${key}\`${text}: ${complaint}`)
 }
 
 /** What was expected. The value itself is never repeated: it may be a secret in the wrong place. */
-function complain(issue: v.BaseIssue<unknown>, setting: Setting | undefined, typedByUs: boolean) {
+function complain(issue: v.BaseIssue<unknown>, setting: Setting | undefined, asText: boolean) {
   const member = setting !== undefined && setting.kind === 'list' && issue.path?.length !== 1
   if (issue.kind === 'schema') {
     const expected = member ? nounOf(issue.expected) : (setting?.expects ?? nounOf(issue.expected))
     const meant =
       typeof issue.input === 'string' && setting ? nearest(issue.input, setting.choices) : undefined
-    const got = typedByUs || setting?.choices.length ? '' : `, got ${kindOfValue(issue.input)}`
+    const got = asText || setting?.choices.length ? '' : `, got ${kindOfValue(issue.input)}`
     return `expected ${expected}${got}${meant ? `; did you mean "${meant}"?` : ''}`
   }
   // Messages that a schema wrote itself are better than ours, unless they repeat a secret.
@@ -116,7 +122,9 @@ function complain(issue: v.BaseIssue<unknown>, setting: Setting | undefined, typ
     const unit = typeof issue.input === 'string' ? ' characters' : ''
     return `expected ${bounds(issue.expected, unit) ?? setting?.expects ?? 'another value'}`
   }
-  return issue.message.startsWith('must ') ? issue.message : `expected ${issue.message}`
+  return /^(must|is|has|may|needs) /.test(issue.message)
+    ? issue.message
+    : `expected ${issue.message}`
 }
 
 function repeats(issue: v.BaseIssue<unknown>, setting: Setting | undefined): boolean {
@@ -143,11 +151,4 @@ function kindOfValue(value: unknown): string {
 
 function parents(path: readonly string[]): readonly string[] {
   return path.slice(0, -1).map((_, index) => path.slice(0, index + 1).join('.'))
-}
-
-/** A TOML table as the parser gives it. */
-export function isTable(value: unknown): value is Record<string, unknown> {
-  return (
-    typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date)
-  )
 }

@@ -75,7 +75,7 @@ test('piped, every change is a line with its time and its job', async () => {
   expect(code).toBe(EXIT.jobFailed)
 })
 
-test('a stream that is cut is taken up where it was, and nothing is told twice', async () => {
+test.concurrent('a stream that is cut is taken up where it was, and nothing is told twice', async () => {
   const first = { time: at(1), level: 'info', message: 'first' }
   const second = { time: at(2), level: 'info', message: 'second' }
   using api = fakeApi({
@@ -100,7 +100,7 @@ test('a stream that is cut is taken up where it was, and nothing is told twice',
   expect(streams.map(({ headers }) => headers.get('last-event-id'))).toEqual([null, '7'])
 })
 
-test('without a stream the job is looked at again and again', async () => {
+test.concurrent('without a stream the job is looked at again and again', async () => {
   const events = [{ time: at(1), level: 'info', message: 'first' }] as const
   using api = fakeApi({
     [PATH]: (_, count) =>
@@ -113,7 +113,7 @@ test('without a stream the job is looked at again and again', async () => {
   expect(api.requests.filter(({ path }) => path.endsWith('/events'))).toHaveLength(1)
 })
 
-test('an appliance that restarts meanwhile is waited for', async () => {
+test.concurrent('an appliance that restarts meanwhile is waited for', async () => {
   using api = fakeApi({
     [PATH]: (_, count) =>
       count === 2
@@ -165,7 +165,7 @@ test('of several jobs the worst decides', async () => {
   expect(code).toBe(EXIT.jobFailed)
 })
 
-test('the log is printed, followed, and taken up again', async () => {
+test.concurrent('the log is printed, followed, and taken up again', async () => {
   const line = (second: number, message: string) => ({ time: at(second), level: 'info', message })
   using api = fakeApi({
     [PATH]: () => jobView(),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import { Hono } from 'hono'
+import { Hono, type MiddlewareHandler } from 'hono'
 import type { Auth } from '../core/auth/auth.ts'
 import { requireLogin } from '../core/auth/require-login.ts'
 import type { Hooks } from '../core/hooks.ts'
@@ -11,6 +11,8 @@ import { createField, type Field } from './field.ts'
 
 /** Route sets of core, each made anew for a new app. */
 export interface CoreRoutes {
+  /** Around the login: writes down what was asked and how it ended. */
+  readonly audit: MiddlewareHandler<ApiEnv>
   /** Behind the login, by absolute base path. */
   readonly api: ReadonlyMap<string, () => Hono<ApiEnv>>
   /** For everyone: health, what machines call, the CA. */
@@ -43,7 +45,7 @@ export function createApps(hooks: Hooks, auth: Auth, core: CoreRoutes, log: Logg
   const field = createField(bare(log))
   const open = new Hono<ApiEnv>()
   const api = new Hono<ApiEnv>()
-  api.use('*', requireLogin(auth))
+  api.use('*', core.audit, requireLogin(auth))
   for (const routes of core.open) open.route('/', routes())
   for (const [path, routes] of core.api) api.route(path, routes())
   for (const routes of core.field) field.app.route('/', routes())

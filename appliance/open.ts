@@ -2,6 +2,8 @@
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Hono } from 'hono'
+import { recordCalls } from '../core/audit/record-calls.ts'
+import { auditRoutes } from '../core/audit/routes.ts'
 import { type AuthSystem, createAuth } from '../core/auth/create-auth.ts'
 import { userRoutes } from '../core/auth/routes.ts'
 import { type Certificates, createCertificates } from '../core/certificates/certificates.ts'
@@ -126,6 +128,7 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
   const calls = () => callRoutes(jobs, parts, evidence)
   const health = () => healthRoutes({ db, hooks, dataDir })
   const routes: CoreRoutes = {
+    audit: recordCalls({ db, log, now }),
     open: [
       health,
       calls,
@@ -139,6 +142,7 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
     api: new Map([
       ['/api/v1/jobs', () => jobRoutes(jobs, parts, feed)],
       ['/api/v1/machines', () => machineRoutes({ db, hooks, machines, log })],
+      ['/api/v1/audit', () => auditRoutes({ db, auth: auth.auth })],
       ['/', () => userRoutes({ users: auth.users, auth: auth.auth })],
       ['/api/v1/version', () => new Hono<ApiEnv>().get('/', (c) => c.json(options.version))],
     ]),

@@ -9,7 +9,8 @@ export const requireLogin =
   async (c, next) => {
     const address = c.get('clientAddress') ?? ''
     const principal = await auth.authenticate(c.req.header('authorization'), address)
-    auth.require(principal, ['GET', 'HEAD'].includes(c.req.method) ? 'viewer' : 'operator')
+    // Before the role is judged: who was refused must be known too.
     c.set('principal', principal)
+    auth.require(principal, ['GET', 'HEAD'].includes(c.req.method) ? 'viewer' : 'operator')
     await next()
   }

@@ -25,6 +25,7 @@ export function userRoutes({ users, auth }: { users: Users; auth: Auth }): Hono<
     .get('/api/v1/users', async (c) => c.json({ users: await users.list() }))
     .post('/api/v1/users', async (c) => {
       const input = await readJson(c, UserInput, LARGEST_BODY)
+      c.set('audited', { user: input.name })
       return c.json(await users.create(input), 201)
     })
     .patch('/api/v1/users/:name', async (c) => {

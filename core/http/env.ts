@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+import type { AuditTarget } from '../audit/record-calls.ts'
 import type { Principal } from '../auth/auth.ts'
 
 /** What every route finds in its context. */
@@ -11,5 +12,7 @@ export interface ApiEnv {
     clientAddress: string
     /** CN of a verified client certificate, on the mutual-TLS listener only. */
     clientCertificateName: string | undefined
+    /** What the call is about, where its path does not say; a read that sets it is audited too. */
+    audited: AuditTarget | undefined
   }
 }

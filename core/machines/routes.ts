@@ -107,6 +107,7 @@ export function machineRoutes(parts: MachineRouteParts): Hono<ApiEnv> {
     })
     .post('/', async (c) => {
       const input = await readJson(c, MachineInput)
+      c.set('audited', { serial: input.serial })
       return c.json(await view(await machines.add(input)), 201)
     })
     .post('/import', async (c) => c.json(await machines.import((await imported(c)).machines)))

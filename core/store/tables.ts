@@ -230,3 +230,32 @@ export const settings = sqliteTable('settings', {
   name: text('name').primaryKey(),
   value: text('value', { mode: 'json' }).$type<unknown>().notNull(),
 })
+
+/** Who asked the API for what, and how it ended. Never bodies, never secrets. */
+export const audit = sqliteTable(
+  'audit',
+  {
+    seq: integer('seq').primaryKey({ autoIncrement: true }),
+    at: integer('at').notNull(),
+    /** null: the login was refused, nobody is known. */
+    principal: text('principal'),
+    role: text('role').$type<'viewer' | 'operator' | 'admin'>(),
+    door: text('door').$type<'token' | 'basic' | 'jwt'>(),
+    method: text('method').notNull(),
+    /** The path as the routes have it: `/api/v1/jobs/:id/cancel`. */
+    route: text('route').notNull(),
+    jobId: text('job_id'),
+    serial: text('serial'),
+    userName: text('user_name'),
+    status: integer('status').notNull(),
+    /** Code of the fault, when it was refused. */
+    code: text('code'),
+    address: text('address').notNull(),
+    requestId: text('request_id').notNull(),
+  },
+  (t) => [
+    index('audit_at').on(t.at),
+    index('audit_job').on(t.jobId),
+    index('audit_serial').on(t.serial),
+  ],
+)

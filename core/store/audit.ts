@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import { and, desc, eq, gte, lt } from 'drizzle-orm'
+import type { Reader, Tx } from './client.ts'
+import { audit } from './tables.ts'
+
+export type AuditRow = typeof audit.$inferSelect
+export type NewAuditRow = Omit<typeof audit.$inferInsert, 'seq'>
+
+export async function addAudit(tx: Tx, row: NewAuditRow): Promise<void> {
+  await tx.insert(audit).values(row)
+}
+
+export interface AuditFilter {
+  /** Unix ms. */
+  readonly since?: number | undefined
+  readonly principal?: string | undefined
+  readonly jobId?: string | undefined
+  readonly serial?: string | undefined
+  readonly beforeSeq?: number | undefined
+  readonly limit: number
+}
+
+/** Newest first. */
+export async function listAudit(db: Reader, filter: AuditFilter): Promise<readonly AuditRow[]> {
+  const { since, principal, jobId, serial, beforeSeq } = filter
+  return db
+    .select()
+    .from(audit)
+    .where(
+      and(
+        since === undefined ? undefined : gte(audit.at, since),
+        principal === undefined ? undefined : eq(audit.principal, principal),
+        jobId === undefined ? undefined : eq(audit.jobId, jobId),
+        serial === undefined ? undefined : eq(audit.serial, serial),
+        beforeSeq === undefined ? undefined : lt(audit.seq, beforeSeq),
+      ),
+    )
+    .orderBy(desc(audit.seq))
+    .limit(filter.limit)
+}
+
+/** Removes what was written before `before`, Unix ms. */
+export async function pruneAudit(tx: Tx, before: number): Promise<void> {
+  await tx.delete(audit).where(lt(audit.at, before))
+}

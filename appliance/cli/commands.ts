@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+import { auditList } from './audit.ts'
 import { caExport } from './ca.ts'
 import type { CliCommand } from './command.ts'
 import { completionCommand } from './completion-command.ts'
@@ -29,6 +30,7 @@ export function coreCommands(all: () => readonly CliCommand[]): readonly CliComm
     ...[recipeValidate, recipeSchema],
     ...[maintenanceImport, maintenanceShow, maintenanceRemove],
     ...[userAdd, userList, userPassword, userRemove],
+    auditList,
     caExport,
     ...[profileAdd, profileList, profileUse, profileRemove],
     ...[configCheck, configPrint],

@@ -43,6 +43,7 @@ function firstWords(bytes: Uint8Array): string {
   return words.replace(/\s+/g, ' ').trim().slice(0, 160)
 }
 
+/** Parses once, so that everything behind it works with clean words. */
 export function answerOf(
   raw: RawAnswer,
   asked: { host: string; method: Method; path: string },
@@ -62,6 +63,6 @@ export function answerOf(
   }
 }
 
-/** `POST /redfish/v1/… of the BMC 10.0.0.5 was answered 400: “…”`, without a full stop. */
+/** `The BMC 10.0.0.5 answered POST /redfish/v1/… with 400: “…”`, without a full stop. */
 export const told = ({ host, method, path, status, said }: Answer) =>
   `The BMC ${host} answered ${method} ${path} with ${status}${said ? `: ${said}` : ''}`

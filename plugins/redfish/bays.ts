@@ -13,6 +13,7 @@ export interface DriveBay {
   readonly uris: readonly string[]
 }
 
+/** What is listed and not there: passed over, for other drives may do. */
 const MISSING = redfishFaults.missing('').code
 
 /** Where drives are: below the system, then below every manager; each drive once. */

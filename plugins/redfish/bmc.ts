@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import type { Bmc, BmcState, MediaPlan } from '../../core/jobs/bmc.ts'
 import { createDriveReader } from './bays.ts'
-import { createBoot, findPlace, overrideOf } from './boot.ts'
+import { type BootParts, clearBootOverride, overrideBootOnce } from './boot.ts'
 import { type Contact, type ContactParts, openContact } from './contact.ts'
 import { ejectMedia } from './eject.ts'
 import { insertMedia } from './insert.ts'
 import type { MediaParts } from './media.ts'
+import { findPlace, overrideOf, targetsOf } from './override.ts'
 import { planMedia } from './plan.ts'
-import { createPower, powerStateOf } from './power.ts'
+import { type PowerParts, powerOff, powerOn, restart } from './power.ts'
+import { powerStateOf } from './reset.ts'
 import { ComputerSystem, parseResource } from './resources.ts'
 import { takeSurvey } from './survey.ts'
 
+/** Reads all drives of the session, or one. */
 type DriveReader = ReturnType<typeof createDriveReader>
 
+/** System and drives at one time, as nearly as two requests at a time allow. */
 async function readState(
   { client, finding }: Contact,
   drives: DriveReader,
@@ -30,17 +34,18 @@ async function readState(
   }
 }
 
+/** The plan for the drives as they are now: licences and settings change what is listed. */
 async function readPlan(
   { parts, client, finding, profile }: Contact,
   drives: DriveReader,
   signal: AbortSignal,
 ): Promise<MediaPlan> {
-  const { boot } = await findPlace({ client, systemUri: finding.systemUri }, signal)
+  const { boot } = await findPlace(client, finding.systemUri, signal)
   return planMedia({
     host: client.host,
     drives: await drives.all(signal),
     profile,
-    bootTargets: boot['BootSourceOverrideTarget@Redfish.AllowableValues'],
+    bootTargets: targetsOf(boot),
     wanted: parts.machine.mediaPlan,
   })
 }
@@ -53,8 +58,8 @@ export async function openBmc(parts: ContactParts): Promise<Bmc> {
   const { systemUri, identity } = finding
   const { rules } = profile
   const drives = createDriveReader(contact)
-  const power = createPower({ client, systemUri, info, note, options })
-  const boot = createBoot({ client, systemUri, rules, note, options })
+  const power: PowerParts = { client, systemUri, info, note, options }
+  const boot: BootParts = { client, systemUri, rules, note, options }
   const media: MediaParts = { client, rules, note, read: drives.one, options }
   const read = (signal: AbortSignal) => readState(contact, drives, signal)
   const plan = (signal: AbortSignal) => readPlan(contact, drives, signal)
@@ -65,13 +70,13 @@ export async function openBmc(parts: ContactParts): Promise<Bmc> {
     read,
     plan,
     survey: (signal) => takeSurvey({ contact, drives: drives.all, read, plan }, signal),
-    powerOff: power.off,
-    powerOn: power.on,
-    restart: power.restart,
+    powerOff: (signal) => powerOff(power, signal),
+    powerOn: (signal) => powerOn(power, signal),
+    restart: (signal) => restart(power, signal),
     insertMedia: (uri, imageUrl, signal) => insertMedia(media, uri, imageUrl, signal),
     ejectMedia: (uri, ours, signal) => ejectMedia(media, uri, ours, signal),
-    overrideBootOnce: boot.once,
-    clearBootOverride: boot.clear,
+    overrideBootOnce: (target, signal) => overrideBootOnce(boot, target, signal),
+    clearBootOverride: (signal) => clearBootOverride(boot, signal),
     [Symbol.asyncDispose]: () => contact[Symbol.asyncDispose](),
   }
 }

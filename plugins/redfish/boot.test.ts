@@ -83,6 +83,22 @@ describe('boot once', () => {
     expect(met.boot()).toMatchObject(ONCE)
   })
 
+  test('sends the target alone where Once stands already and may not be sent again', async () => {
+    await using met = await start(
+      ({ body }) =>
+        'BootSourceOverrideEnabled' in (body as { Boot: Resource }).Boot
+          ? { status: 400 }
+          : undefined,
+      {},
+      (tree) => {
+        const boot = at(tree, SYSTEM)['Boot'] as Resource
+        Object.assign(boot, { BootSourceOverrideEnabled: 'Once', BootSourceOverrideTarget: 'Hdd' })
+      },
+    )
+    await met.session.overrideBootOnce('Cd', signal)
+    expect(met.boot()).toMatchObject(ONCE)
+  })
+
   test('goes to the settings resource where Boot stands in it', async () => {
     await using met = await start(
       undefined,
@@ -178,6 +194,26 @@ describe('ETags', () => {
     await met.session.overrideBootOnce('Cd', signal)
     const matches = met.patches().map(({ headers }) => headers['if-match'] as string | undefined)
     expect(matches).toEqual([...sent])
+  })
+
+  test('a fresh one where it changed meanwhile', async () => {
+    let system: Resource = {}
+    await using met = await start(
+      ({ headers }) => {
+        if (headers['if-match'] === '"2"') return undefined
+        // Somebody else was faster.
+        system['@odata.etag'] = '"2"'
+        return { status: 412 }
+      },
+      {},
+      (tree) => {
+        system = at(tree, SYSTEM)
+        system['@odata.etag'] = '"1"'
+      },
+    )
+    await met.session.overrideBootOnce('Cd', signal)
+    expect(met.patches().at(-1)?.headers['if-match']).toBe('"2"')
+    expect(met.boot()).toMatchObject(ONCE)
   })
 
   test('any version where one is required and none was shown', async () => {

@@ -8,6 +8,7 @@ import { redfishFaults } from './faults.ts'
 import type { Login } from './login.ts'
 import { isTransient, refusal } from './refusal.ts'
 
+/** A line for the job's log; secrets are taken out behind it. */
 export type Note = (level: 'info' | 'warn' | 'error', message: string) => void
 
 /** Requests to one BMC, logged in. */
@@ -82,10 +83,12 @@ function createListener(note: Note) {
   }
 }
 
+/** Requests over one login. Nothing to close: the login and the connection are closed by their owner. */
 export function createClient(parts: ClientParts): Client {
   const { exchange, login } = parts
   const listen = createListener(parts.note)
 
+  /** A session may end at any time: one 401 is answered with a new one. */
   async function loggedIn(ask: Ask, signal: AbortSignal): Promise<Answer> {
     const identity = await login.headers(signal)
     const as = (who: Readonly<Record<string, string>>) =>

@@ -38,14 +38,19 @@ export type RedfishConfig = v.InferOutput<typeof RedfishConfig>
 
 /** The same in ms. */
 export interface RedfishOptions {
+  /** TCP and TLS together. */
   readonly connectTimeoutMs: number
+  /** One exchange, the body included; an insert has `insertTimeoutMs` instead. */
   readonly requestTimeoutMs: number
   readonly pollMs: number
   readonly insertTimeoutMs: number
+  /** After a 2xx: until the drive shows the image. */
   readonly insertConfirmMs: number
   readonly ejectTimeoutMs: number
+  /** The longest self test that is waited for. */
   readonly bootTimeoutMs: number
   readonly powerTimeoutMs: number
+  /** Attempts in all, the first included. */
   readonly retries: number
   readonly retryPauseMs: number
   readonly rungPauseMs: number

@@ -10,15 +10,22 @@ interface Asked {
 const codeOf = (error: unknown): string =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 
+const NO_NAME = /^(ENOTFOUND|EAI_\w+)$/
 /** Nothing of the request can have been sent. */
 const NO_CONNECTION =
-  /^(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|EHOSTDOWN|ENOTFOUND|EAI_\w+|ENETDOWN|EADDRNOTAVAIL|UND_ERR_CONNECT_TIMEOUT|ConnectionRefused|FailedToOpenSocket)$/
+  /^(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|EHOSTDOWN|ENETDOWN|EADDRNOTAVAIL|UND_ERR_CONNECT_TIMEOUT|ConnectionRefused|FailedToOpenSocket)$/
+/** Verdicts of BoringSSL and of the comparison of names. */
 const NOT_TRUSTED =
   /^(CERT_|DEPTH_ZERO_|SELF_SIGNED|UNABLE_TO_|ERR_TLS_CERT|HOSTNAME_MISMATCH|INVALID_CA|IP_ADDRESS_MISMATCH)/
+/** llhttp could not read it, or it could not be unpacked. */
 const NO_HTTP = /^(HPE_|UND_ERR_REQ_|Z_)/
+/** The handshake itself failed. */
 const NO_TLS = /^(ERR_SSL_|EPROTO)/
 
-/** Says what a failed exchange means for the person who has to mend it. */
+/**
+ * Says what a failed exchange means for the person who has to mend it. What came as a Fault, from
+ * the TLS policy or from keeping a fingerprint, stays as it is.
+ */
 export function connectionFault(
   cause: unknown,
   host: string,
@@ -30,6 +37,11 @@ export function connectionFault(
   const name = cause instanceof Error ? cause.name : ''
   const what = `${asked.method} ${asked.path}`
   const extras = { cause }
+  if (NO_NAME.test(code))
+    return redfishFaults.unreachable(
+      `The name of the BMC ${host} is not known (${code}): check the machine's BMC URL, or use an address.`,
+      extras,
+    )
   if (NO_CONNECTION.test(code))
     return redfishFaults.unreachable(
       `The BMC ${host} does not accept a connection (${code}): check its address, that it is powered and that this box may reach it.`,

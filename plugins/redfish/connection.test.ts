@@ -131,6 +131,11 @@ describe('connections that fail', () => {
       },
     },
     {
+      name: 'something that is not HTTP',
+      code: 'redfish.not-redfish',
+      behave: (): ReturnType<Behaviour> => (_, socket) => void socket.end('SSH-2.0-dropbear\r\n'),
+    },
+    {
       name: 'a page of a web server',
       code: 'redfish.not-redfish',
       behave: (): ReturnType<Behaviour> => ({ body: '<html><body>Welcome to nginx</body></html>' }),

@@ -57,6 +57,7 @@ function unpack(bytes: Uint8Array, encoding: string | undefined): Uint8Array {
   return gunzipSync(bytes, { maxOutputLength: BODY_LIMIT_BYTES })
 }
 
+/** Opens nothing yet: sockets are made when they are needed. */
 export function openConnection(parts: ConnectionParts): Connection {
   const { gate, options } = parts
   const { origin, host } = new URL(parts.url)

@@ -16,6 +16,7 @@ import { createLogin, type Login } from './login.ts'
 import { createRedactor } from './redact.ts'
 import { type Root, readRoot, sessionsUriOf } from './root.ts'
 
+/** What one contact is made from; gate and ledger are shared by all. */
 export interface ContactParts {
   readonly machine: Machine
   readonly credentials: Credentials
@@ -42,6 +43,7 @@ export interface Contact extends AsyncDisposable {
   readonly note: Note
 }
 
+/** Each step needs the one before: connection, root, login, system, profile. */
 async function makeContact(parts: ContactParts, signal: AbortSignal): Promise<Contact> {
   const { machine, credentials, watch, options, ledger, gate, pin } = parts
   const redactor = createRedactor(credentials.password)

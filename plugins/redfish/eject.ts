@@ -16,7 +16,9 @@ const isOut = ({ drive }: VirtualDrive, ours: (imageUrl: string) => boolean) =>
 function waysOut(parts: MediaParts, virtual: VirtualDrive, signal: AbortSignal) {
   const { client } = parts
   const { ejectTarget, drive, etag } = virtual
-  const byPatch = (body: unknown) => () => patch(client, drive.uri, etag, { body }, signal)
+  const fresh = async () => (await parts.read(drive.uri, signal)).etag
+  const target = { uri: drive.uri, etag, fresh }
+  const byPatch = (body: unknown) => () => patch(client, target, { body }, signal)
   const patches = [byPatch({ Image: null, Inserted: false }), byPatch({ Image: null })]
   if (ejectTarget === undefined) return patches
   return [

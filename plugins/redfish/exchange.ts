@@ -4,6 +4,7 @@ import type { Connection, Method } from './connection.ts'
 import { redfishFaults } from './faults.ts'
 import type { Redactor } from './redact.ts'
 
+/** A question or an order, before it knows how we log in. */
 export interface Ask {
   readonly method: Method
   readonly path: string
@@ -17,6 +18,7 @@ export interface Ask {
 /** One question, its redirects followed. */
 export type Exchange = (ask: Ask, signal: AbortSignal) => Promise<Answer>
 
+/** A controller has one to give, for the slash at the end; three leave room for a proxy. */
 const MOST_REDIRECTS = 3
 
 /**
@@ -44,6 +46,7 @@ function redirectOf(answer: Answer, ask: Ask, origin: string): string | undefine
   )
 }
 
+/** Asks over one connection; remembers for its life what the controller can not stand. */
 export function createExchange(connection: Connection, redactor: Redactor): Exchange {
   // sushy asks for `identity`; some iLO resources answer that with 406 (sushy connector.py:311).
   let encoding: Record<string, string> = { 'Accept-Encoding': 'identity' }

@@ -22,6 +22,7 @@ export function showsImage(shown: string, imageUrl: string): boolean {
   return shownPath === path || shownPath === path.slice(1) || shownPath === path.split('/').at(-1)
 }
 
+/** Whatever is in is in the way. */
 const everything = () => true
 
 /** Sends bodies until one is taken. Returns the answer of the last one. */
@@ -35,6 +36,8 @@ async function climb(
   // Some answer only when the whole image has been fetched (sushy-tools).
   const timeoutMs = parts.options.insertTimeoutMs
   const { drive, insertTarget, required, etag } = virtual
+  const fresh = async () => (await parts.read(drive.uri, signal)).etag
+  const target = { uri: drive.uri, etag, fresh }
   const by = insertTarget === undefined ? 'patch' : 'action'
   const ladder = createLadder({ imageUrl, rules, required, by })
   let body: InsertBody = ladder.first
@@ -43,7 +46,7 @@ async function climb(
     const sent = body
     const answer = await order(parts, signal, () =>
       insertTarget === undefined
-        ? patch(client, drive.uri, etag, { body: sent, timeoutMs }, signal)
+        ? patch(client, target, { body: sent, timeoutMs }, signal)
         : client.send('POST', insertTarget, signal, { body: sent, timeoutMs }),
     )
     if (answer.ok || bodies === MOST_BODIES) return answer
@@ -59,6 +62,7 @@ async function climb(
   }
 }
 
+/** An eject that does not ask the drive whether it is needed: the controller said so. */
 async function forceOut(
   parts: MediaParts,
   { drive, ejectTarget }: VirtualDrive,

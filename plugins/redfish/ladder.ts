@@ -21,6 +21,7 @@ const rungs = (imageUrl: string): readonly InsertBody[] => [
 const without = (body: InsertBody, names: readonly string[]): InsertBody =>
   Object.fromEntries(Object.entries(body).filter(([name]) => !names.includes(name)))
 
+/** Holds what was learnt of one controller during one insert. */
 export interface Ladder {
   /** The first body: `Image` alone where nothing more is known. */
   readonly first: InsertBody
@@ -30,8 +31,10 @@ export interface Ladder {
 
 /** An id that names no cause: then the ladder is climbed blindly. */
 const SAYS_NOTHING = /^(GeneralError|ExtendedInfo|)$/
+/** It complains of a member as such; adding it would be the wrong lesson. */
 const DOES_NOT_KNOW = /NotSupported|Unknown|Unrecognized|NotWritable|NotApplicable/
 
+/** What is known before the first try. */
 export interface LadderParts {
   readonly imageUrl: string
   readonly rules: ControllerRules
@@ -65,6 +68,7 @@ export function createLadder({ imageUrl, rules, required, by }: LadderParts): La
     return names.filter((name) => new RegExp(`\\b${name}\\b`).test(words))
   }
 
+  /** One rung more than what was refused, in the order of the ladder. */
   function climb(refused: InsertBody): InsertBody | undefined {
     const known = new Set(named(refused))
     const rung = all.find(

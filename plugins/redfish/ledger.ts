@@ -22,11 +22,13 @@ export interface SessionLedger {
 
 const short = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 24)
 
+/** A ledger in `folder`, which is made at the first entry. Names carry no secret: tokens are not kept. */
 export function createLedger(folder: string, now: () => number): SessionLedger {
   const inUse = new Set<string>()
   const nameOf = (origin: string, uri: string) => `${short(origin)}-${short(uri)}.json`
   const remove = (name: string) => rm(join(folder, name), { force: true })
 
+  /** The session's URI; undefined when the entry is broken or too old, and is then removed. */
   async function read(name: string): Promise<string | undefined> {
     const text = await readFile(join(folder, name), 'utf8').catch(() => '')
     try {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import type { Credentials } from '../../core/machines/machine.ts'
-import type { Answer } from './answer.ts'
-import { told } from './answer.ts'
-import { type Exchange, pathOf } from './exchange.ts'
-import type { SessionLedger } from './ledger.ts'
-import { saysNoSession } from './messages.ts'
-import type { Redactor } from './redact.ts'
-import { refusal } from './refusal.ts'
+import {
+  deleteSession,
+  type Headers,
+  openSession,
+  type Session,
+  type SessionParts,
+  sweepSessions,
+} from './session.ts'
 
 /** How requests prove who we are: by one session, or by basic login where sessions can not be had. */
 export interface Login {
@@ -20,108 +20,29 @@ export interface Login {
   close(signal: AbortSignal): Promise<void>
 }
 
-export type Headers = Readonly<Record<string, string>>
-
-export interface LoginParts {
-  readonly exchange: Exchange
-  readonly origin: string
-  readonly credentials: Credentials
-  readonly redactor: Redactor
-  readonly ledger: SessionLedger
-  /** The Sessions collection as the service root links it; undefined when it links none. */
-  readonly sessionsUri: string | undefined
-  readonly note: (level: 'info' | 'warn', message: string) => void
-}
-
-interface Session {
-  readonly headers: Headers
-  /** Undefined for basic login, and for a session without a place. */
-  readonly uri: string | undefined
-}
-
-/** Where the session lives: `Location`, else the resource that came back. */
-function placeOf(answer: Answer, origin: string): string | undefined {
-  const body = answer.body as { '@odata.id'?: unknown } | undefined
-  const place = answer.header('location') ?? body?.['@odata.id']
-  return typeof place === 'string' && place !== '' ? pathOf(place, origin) : undefined
-}
-
-/** A BMC that refuses to open a session may still take basic login, except when the password is wrong. */
-const sessionsRefused = (answer: Answer) =>
-  saysNoSession(answer.messages) || [400, 404, 405, 500, 501, 503].includes(answer.status)
-
-export function createLogin(parts: LoginParts): Login {
-  const { exchange, origin, credentials, ledger, note } = parts
-  const userAndPassword = `${credentials.username}:${credentials.password}`
-  const basicToken = Buffer.from(userAndPassword).toString('base64')
-  parts.redactor.hide(basicToken)
+/** Opens nothing yet: the first request does. */
+export function createLogin(parts: SessionParts): Login {
+  const { origin, ledger, note } = parts
   let current: Promise<Session> | undefined
-  let basicBecause: string | undefined
-  const basic = (because: string): Session => {
-    basicBecause = because
-    note('warn', `No session at the BMC: ${because}; every request logs in by itself.`)
-    return { headers: { Authorization: `Basic ${basicToken}` }, uri: undefined }
-  }
-
-  async function open(signal: AbortSignal): Promise<Session> {
-    if (parts.sessionsUri === undefined) return basic('its service root links no sessions')
-    const body = { UserName: credentials.username, Password: credentials.password }
-    const answer = await exchange({ method: 'POST', path: parts.sessionsUri, body }, signal)
-    const token = answer.header('x-auth-token')
-    if (answer.ok && token) {
-      parts.redactor.hide(token)
-      basicBecause = undefined
-      const uri = placeOf(answer, origin)
-      if (uri !== undefined) await ledger.add(origin, uri)
-      return { headers: { 'X-Auth-Token': token }, uri }
-    }
-    if (answer.ok) return basic('it answered the login without a token')
-    if (sessionsRefused(answer)) return basic(`it answered ${answer.status} ${answer.said}`.trim())
-    throw refusal(answer)
-  }
-
-  /** Deletes what an earlier run left. The URI may meanwhile be another user's: look first. */
-  async function sweep(session: Session, signal: AbortSignal): Promise<void> {
-    for (const path of await ledger.orphans(origin)) {
-      const found = await exchange({ method: 'GET', path, headers: session.headers }, signal)
-      if (found.status >= 500) continue
-      const owner = (found.body as { UserName?: unknown } | undefined)?.UserName
-      if (found.ok && owner === credentials.username && path !== session.uri) {
-        const gone = await exchange({ method: 'DELETE', path, headers: session.headers }, signal)
-        if (!gone.ok && gone.status !== 404) continue
-        note('info', `Closed a session that an earlier run had left at the BMC (${path}).`)
-      }
-      if (path !== session.uri) await ledger.remove(origin, path)
-    }
-  }
-
-  async function begin(signal: AbortSignal): Promise<Session> {
-    const session = await open(signal)
-    await sweep(session, signal).catch((cause) => {
-      signal.throwIfAborted()
-      note('warn', `Sessions of an earlier run could not be closed: ${cause.message}`)
-    })
-    return session
-  }
-
-  async function forget(session: Session, signal: AbortSignal): Promise<void> {
-    const { uri, headers } = session
-    if (uri === undefined) return
-    const answer = await exchange({ method: 'DELETE', path: uri, headers }, signal)
-    // 401 and 404: it had ended by itself.
-    if (answer.ok || answer.status === 401 || answer.status === 404) {
-      return ledger.remove(origin, uri)
-    }
-    throw new Error(told(answer))
-  }
+  let last: Session | undefined
 
   /** Makes the session that all requests share; what fails is tried again by the next request. */
-  function start(opening: Promise<Session>): Promise<Session> {
+  async function start(opening: Promise<Session>): Promise<Session> {
     current = opening
-    opening.catch(() => {
+    try {
+      last = await opening
+      return last
+    } catch (error) {
       if (current === opening) current = undefined
-    })
-    return opening
+      throw error
+    }
+  }
+
+  /** The first login of a contact also cleans up; a renewed one has no time for it. */
+  async function begin(signal: AbortSignal): Promise<Session> {
+    const session = await openSession(parts, signal)
+    await sweepSessions(parts, session, signal)
+    return session
   }
 
   return {
@@ -129,21 +50,20 @@ export function createLogin(parts: LoginParts): Login {
     async renew(sent, signal) {
       const before = current
       const session = await before
-      if (session?.headers !== sent || current !== before || session.uri === undefined) {
-        return this.headers(signal)
-      }
+      const another = session?.headers !== sent || current !== before
+      if (another || session.uri === undefined) return this.headers(signal)
       // Nothing may be awaited before: the next one who asks must find the new session.
-      const renewed = start(open(signal))
-      await ledger.remove(origin, session.uri)
-      return (await renewed).headers
+      const renewed = start(openSession(parts, signal))
+      const [{ headers }] = await Promise.all([renewed, ledger.remove(origin, session.uri)])
+      return headers
     },
-    basicBecause: () => basicBecause,
+    basicBecause: () => last?.basicBecause,
     async close(signal) {
       const session = await current?.catch(() => undefined)
       current = undefined
       if (!session) return
       try {
-        await forget(session, signal)
+        await deleteSession(parts, session, signal)
       } catch (cause) {
         if (session.uri !== undefined) ledger.release(origin, session.uri)
         note('warn', `The session at the BMC could not be closed: ${(cause as Error).message}`)

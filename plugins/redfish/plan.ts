@@ -4,6 +4,7 @@ import type { ControllerProfile, ControllerRules } from '../../core/jobs/control
 import type { VirtualDrive } from './drives.ts'
 import { redfishFaults } from './faults.ts'
 
+/** Everything that decides about the media plan. */
 export interface PlanParts {
   readonly host: string
   readonly drives: readonly VirtualDrive[]
@@ -53,6 +54,7 @@ function bootable(view: readonly Drive[], rules: ControllerRules): readonly Driv
   return rules.bootDrives.flatMap((pattern) => cds.filter(({ id }) => new RegExp(pattern).test(id)))
 }
 
+/** Two drives that go together. */
 interface Pair {
   readonly name: 'two-cd' | 'cd-usb'
   readonly boot: Drive
@@ -60,6 +62,7 @@ interface Pair {
   readonly scheme: Scheme
 }
 
+/** The first pair of one view: the best drive to boot from, and the next that fits beside it. */
 function pairIn(view: readonly Drive[], rules: ControllerRules, name: Pair['name']) {
   const fits = name === 'two-cd' ? isCd : (drive: Drive) => isUsb(drive) && !isCd(drive)
   for (const boot of bootable(view, rules)) {
@@ -72,6 +75,7 @@ function pairIn(view: readonly Drive[], rules: ControllerRules, name: Pair['name
   return undefined
 }
 
+/** Two CDs in any view go before a CD and a stick: nothing needs to know that the second is a stick. */
 function choosePair(drives: readonly Drive[], parts: PlanParts): Pair | undefined {
   const names = (['two-cd', 'cd-usb'] as const).filter(
     (name) => parts.wanted === undefined || parts.wanted === name,
@@ -86,6 +90,7 @@ function choosePair(drives: readonly Drive[], parts: PlanParts): Pair | undefine
   return undefined
 }
 
+/** The profile's target first; both of the standard's after it. */
 function bootTargetOf(parts: PlanParts): string | undefined {
   const preferred = [parts.profile.rules.bootTarget, 'Cd', 'UsbCd'].filter(
     (one) => one !== undefined,
@@ -94,6 +99,7 @@ function bootTargetOf(parts: PlanParts): string | undefined {
   return bootTargets ? preferred.find((one) => bootTargets.includes(one)) : preferred[0]
 }
 
+/** The reason in the order in which a person would look for it. */
 function whyNot(parts: PlanParts, useful: readonly Drive[]): string {
   const { profile, wanted } = parts
   if (wanted === 'one') return 'the machine asks for one composed image, which is not made yet'

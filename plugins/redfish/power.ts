@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-
 import { Fault } from '../../core/faults.ts'
 import type { PowerState } from '../../core/jobs/bmc.ts'
 import { sleep } from '../../core/retry.ts'
@@ -9,6 +8,7 @@ import type { RedfishOptions } from './config.ts'
 import type { InfoReader } from './drives.ts'
 import { redfishFaults } from './faults.ts'
 import { generalFault } from './refusal.ts'
+import { powerStateOf, reset } from './reset.ts'
 import { ComputerSystem, parseResource } from './resources.ts'
 import { awaitTask } from './task.ts'
 import { waitFor } from './wait.ts'
@@ -21,131 +21,108 @@ export interface PowerParts {
   readonly options: Pick<RedfishOptions, 'pollMs' | 'powerTimeoutMs'>
 }
 
-/** Power of one system; every verb returns when the controller reads the state that was asked for. */
-export interface Power {
-  off(signal: AbortSignal): Promise<void>
-  on(signal: AbortSignal): Promise<void>
-  restart(signal: AbortSignal): Promise<void>
+/** One change of power and the types of reset that bring it, best first. */
+interface Change {
+  readonly wanted: 'On' | 'Off'
+  readonly types: readonly string[]
+  /** The state already read leaves nothing to do; false for a restart. */
+  readonly skips: boolean
 }
+
+const OFF: Change = { wanted: 'Off', types: ['ForceOff'], skips: true }
+const ON: Change = { wanted: 'On', types: ['On', 'ForceOn'], skips: true }
+const RESTART: Change = { wanted: 'On', types: ['ForceRestart', 'PowerCycle'], skips: false }
 
 /** A 400 that is not about the state, and a connection that breaks each time, come back the same. */
 const MOST_TRIES = 3
 
-const STATES: readonly PowerState[] = ['On', 'Off', 'PoweringOn', 'PoweringOff']
+const read = async ({ client, systemUri }: PowerParts, signal: AbortSignal) =>
+  parseResource(ComputerSystem, await client.get(systemUri, signal))
 
-export const powerStateOf = (system: ComputerSystem): PowerState =>
-  STATES.find((state) => state === system.PowerState) ?? 'Unknown'
+/** True as soon as it reads so; undefined when it does not within the limit. */
+const reached = (parts: PowerParts, wanted: PowerState, limitMs: number, signal: AbortSignal) =>
+  waitFor({ pollMs: parts.options.pollMs, limitMs, signal }, async () =>
+    powerStateOf(await read(parts, signal)) === wanted ? true : undefined,
+  )
 
-/** What the Reset action takes; undefined when the controller does not say. Both lists count: either may be broken. */
-export async function resetTypesOf(
-  system: ComputerSystem,
-  info: InfoReader,
-  signal: AbortSignal,
-): Promise<readonly string[] | undefined> {
-  const reset = system.Actions?.['#ComputerSystem.Reset']
-  const infoUri = reset?.['@Redfish.ActionInfo']
-  const parameters = infoUri ? (await info(infoUri, signal)).Parameters : []
-  const types = [
-    ...(reset?.['ResetType@Redfish.AllowableValues'] ?? []),
-    ...(parameters.find(({ Name }) => Name === 'ResetType')?.AllowableValues ?? []),
-  ]
-  return types.length > 0 ? types : undefined
+/** May the same order be taken later? iDRAC 10 answers On with a passing 409 (ironic bug 2162995). */
+function mayPass(answer: Answer, tries: number): boolean {
+  const general = generalFault(answer)
+  if (general) return general.kind.retry
+  if (answer.status === 400) return tries < MOST_TRIES
+  return answer.status === 409 || answer.status >= 500
 }
 
-export function createPower(parts: PowerParts): Power {
-  const { client, systemUri, options, note } = parts
-  const read = async (signal: AbortSignal) =>
-    parseResource(ComputerSystem, await client.get(systemUri, signal))
-  const state = async (signal: AbortSignal) => powerStateOf(await read(signal))
+const refused = (answer: Answer, wanted: string) =>
+  generalFault(answer) ??
+  redfishFaults.power(`${told(answer)}: the machine could not be powered ${wanted.toLowerCase()}.`)
 
-  const reached = (wanted: PowerState, limitMs: number, signal: AbortSignal) =>
-    waitFor({ pollMs: options.pollMs, limitMs, signal }, async () =>
-      (await state(signal)) === wanted ? true : undefined,
-    )
-
-  /** Throws when the controller lists none of them; never a graceful one, which may never end. */
-  async function reset(system: ComputerSystem, types: readonly string[], signal: AbortSignal) {
-    const target = system.Actions?.['#ComputerSystem.Reset']?.target
-    const allowed = await resetTypesOf(system, parts.info, signal)
-    const type = allowed ? types.find((one) => allowed.includes(one)) : types[0]
-    if (!target || !type)
-      throw redfishFaults.power(
-        `The BMC ${client.host} offers no reset of type ${types.join(' or ')}${allowed ? `, only ${allowed.join(', ')}` : ''}.`,
-      )
-    return client.send('POST', target, signal, { body: { ResetType: type } })
+/** Sends the order; undefined when its answer was lost. Whether it was carried out, the next look says. */
+async function send(
+  parts: PowerParts,
+  system: ComputerSystem,
+  { types, skips }: Change,
+  tries: number,
+  signal: AbortSignal,
+): Promise<Answer | undefined> {
+  try {
+    return await reset(parts, system, types, signal)
+  } catch (error) {
+    // A restart leaves no state behind that would say whether it was done: it is not sent blindly.
+    const again = skips && tries < MOST_TRIES && error instanceof Fault && error.kind.retry
+    if (!again) throw error
+    parts.note('warn', `${error.message} Looking what became of it.`)
+    return undefined
   }
+}
 
-  /** May the same order be taken later? iDRAC 10 answers On with a passing 409 (ironic bug 2162995). */
-  const mayPass = (answer: Answer, tries: number) =>
-    answer.status === 409 || answer.status >= 500 || (answer.status === 400 && tries < MOST_TRIES)
+/** The controller took the order: its word for the state is waited for. */
+async function confirm(
+  parts: PowerParts,
+  order: Answer,
+  wanted: PowerState,
+  limitMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const { client, options } = parts
+  await awaitTask(client, order, `Power ${wanted}`, { pollMs: options.pollMs, limitMs }, signal)
+  if (await reached(parts, wanted, limitMs, signal)) return
+  const state = powerStateOf(await read(parts, signal))
+  throw redfishFaults.power(
+    `The BMC ${client.host} took the order but still reads ${state} instead of ${wanted} after ${options.powerTimeoutMs / 1_000} s: look at the machine's console.`,
+  )
+}
 
-  /** Whether an order without an answer was carried out, the next look at the state says. */
-  function lost(error: unknown, tries: number): undefined {
-    if (tries === MOST_TRIES || !(error instanceof Fault) || !error.kind.retry) throw error
-    note('warn', `${error.message} Looking what became of it.`)
-  }
-
-  async function change(wanted: 'On' | 'Off', types: readonly string[], signal: AbortSignal) {
-    const end = performance.now() + options.powerTimeoutMs
-    const left = () => Math.max(0, end - performance.now())
-    for (let tries = 1; ; tries++) {
-      const system = await read(signal)
-      if (powerStateOf(system) === wanted) return
-      const answer = await reset(system, types, signal).catch((error) => lost(error, tries))
-      if (!answer) {
-        await sleep(options.pollMs, signal)
-        continue
-      }
-      if (answer.ok) {
-        await awaitTask(
-          client,
-          answer,
-          `Power ${wanted}`,
-          { pollMs: options.pollMs, limitMs: left() },
-          signal,
-        )
-        return confirm(wanted, left(), signal)
-      }
+/** Looks, orders, and looks again, until the state is there or its time is over. */
+async function change(parts: PowerParts, what: Change, signal: AbortSignal): Promise<void> {
+  const { options, note } = parts
+  const { wanted } = what
+  const end = performance.now() + options.powerTimeoutMs
+  const left = () => Math.max(0, end - performance.now())
+  for (let tries = 1; ; tries++) {
+    const system = await read(parts, signal)
+    if (what.skips && powerStateOf(system) === wanted) return
+    const answer = await send(parts, system, what, tries, signal)
+    if (answer?.ok) return confirm(parts, answer, wanted, left(), signal)
+    if (answer) {
       // Already so, or on its way there: the state decides, not the answer.
-      if (await reached(wanted, Math.min(options.pollMs, left()), signal)) return
-      const fault = generalFault(answer)
-      if (fault ? !fault.kind.retry : !mayPass(answer, tries)) throw failed(answer, wanted)
-      if (left() === 0) throw failed(answer, wanted)
+      const soon = Math.min(options.pollMs, left())
+      if (what.skips && (await reached(parts, wanted, soon, signal))) return
+      if (!mayPass(answer, tries) || left() === 0) throw refused(answer, wanted)
       note('info', `${told(answer)}; trying again.`)
-      await sleep(options.pollMs, signal)
     }
+    await sleep(options.pollMs, signal)
   }
+}
 
-  const failed = (answer: Answer, wanted: string) =>
-    generalFault(answer) ??
-    redfishFaults.power(
-      `${told(answer)}: the machine could not be powered ${wanted.toLowerCase()}.`,
-    )
+/** Forced; returns when the controller reads Off, throws `redfish.power` when it does not in time. */
+export const powerOff = (parts: PowerParts, signal: AbortSignal) => change(parts, OFF, signal)
 
-  async function confirm(wanted: PowerState, limitMs: number, signal: AbortSignal) {
-    if (await reached(wanted, limitMs, signal)) return
-    throw redfishFaults.power(
-      `The BMC ${client.host} took the order but still reads ${await state(signal)} instead of ${wanted} after ${options.powerTimeoutMs / 1_000} s: look at the machine's console.`,
-    )
-  }
+/** Returns when the controller reads On. */
+export const powerOn = (parts: PowerParts, signal: AbortSignal) => change(parts, ON, signal)
 
-  return {
-    off: (signal) => change('Off', ['ForceOff'], signal),
-    on: (signal) => change('On', ['On', 'ForceOn'], signal),
-    async restart(signal) {
-      const limitMs = options.powerTimeoutMs
-      for (let tries = 1; ; tries++) {
-        const system = await read(signal)
-        if (powerStateOf(system) !== 'On') return change('On', ['On', 'ForceOn'], signal)
-        const answer = await reset(system, ['ForceRestart', 'PowerCycle'], signal)
-        if (answer.ok) {
-          await awaitTask(client, answer, 'Restart', { pollMs: options.pollMs, limitMs }, signal)
-          return confirm('On', limitMs, signal)
-        }
-        // Refused is not begun: it may be sent again.
-        if (tries === MOST_TRIES || !mayPass(answer, tries)) throw failed(answer, 'on')
-        await sleep(options.pollMs, signal)
-      }
-    },
-  }
+/** Forced restart of a machine that is On; one that is off is powered on. */
+export async function restart(parts: PowerParts, signal: AbortSignal): Promise<void> {
+  const isOn = powerStateOf(await read(parts, signal)) === 'On'
+  return change(parts, isOn ? RESTART : ON, signal)
 }

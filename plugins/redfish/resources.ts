@@ -16,8 +16,10 @@ const links = v.pipe(
   v.transform((list) => (Array.isArray(list) ? list : [list])),
   v.transform((list) => list.filter((entry) => v.is(Link, entry)).map((one) => one['@odata.id'])),
 )
+/** Only its keys are read: they tell whose controller it is. */
 const oem = v.fallback(v.optional(v.record(v.string(), v.unknown())), undefined)
 
+/** What the service root tells before any login. */
 export const ServiceRoot = v.object({
   RedfishVersion: text,
   Vendor: text,
@@ -30,6 +32,7 @@ export const ServiceRoot = v.object({
   Oem: oem,
 })
 
+/** Any collection; a page of it where there are many members (DSP0266, "Paging"). */
 export const Collection = v.object({
   Members: links,
   'Members@odata.nextLink': text,
@@ -49,6 +52,7 @@ const infoUri = v.fallback(
   ),
   undefined,
 )
+/** One entry of `Actions`, with the annotations that are read beside its target. */
 const action = <E extends v.ObjectEntries>(more: E) =>
   v.fallback(
     v.optional(v.object({ target: v.string(), '@Redfish.ActionInfo': infoUri, ...more })),
@@ -63,6 +67,7 @@ const Boot = v.object({
 })
 const boot = v.fallback(v.optional(Boot), undefined)
 
+/** A server, as far as we read it. */
 export const ComputerSystem = v.object({
   '@odata.id': text,
   Id: text,
@@ -93,6 +98,7 @@ export type ComputerSystem = v.InferOutput<typeof ComputerSystem>
 /** A resource of pending settings, as far as boot is concerned. */
 export const Settings = v.object({ Boot: boot, '@odata.etag': text })
 
+/** A controller of the system. */
 export const Manager = v.object({
   Id: text,
   Manufacturer: text,
@@ -104,11 +110,13 @@ export const Manager = v.object({
 })
 export type Manager = v.InferOutput<typeof Manager>
 
+/** Only for its serial. */
 export const Chassis = v.object({
   SerialNumber: text,
   Links: v.fallback(v.optional(v.object({ ComputerSystems: links })), undefined),
 })
 
+/** One virtual drive. `Image` and `ImageName` may outlive the image. */
 export const VirtualMedia = v.object({
   Id: text,
   MediaTypes: texts,
@@ -131,7 +139,9 @@ export const VirtualMedia = v.object({
 })
 export type VirtualMedia = v.InferOutput<typeof VirtualMedia>
 
+/** `DataType` is not read: what is allowed is decided by the controller's answer. */
 const Parameter = v.object({ Name: v.string(), Required: flag, AllowableValues: texts })
+/** What an action takes; parameters that do not parse are dropped. */
 export const ActionInfo = v.object({
   Parameters: v.pipe(
     v.optional(v.unknown(), []),
@@ -146,6 +156,7 @@ export const ActionInfo = v.object({
 })
 export type ActionInfo = v.InferOutput<typeof ActionInfo>
 
+/** A task or what its monitor answers; `Messages` are read by `messages.ts`. */
 export const Task = v.object({
   '@odata.id': text,
   TaskState: text,

@@ -5,10 +5,11 @@ import { aliasesOf, realName } from './aliases.ts'
 import type { Contact } from './contact.ts'
 import type { VirtualDrive } from './drives.ts'
 import { redfishFaults } from './faults.ts'
-import { resetTypesOf } from './power.ts'
+import { resetTypesOf } from './reset.ts'
 import { ComputerSystem, Manager, parseResource } from './resources.ts'
 import { type WarningParts, warningsOf } from './warnings.ts'
 
+/** The session's own readers, so that a survey sees what a job would see. */
 export interface SurveyParts {
   readonly contact: Contact
   readonly drives: (signal: AbortSignal) => Promise<readonly VirtualDrive[]>
@@ -26,6 +27,7 @@ function missingPlan(error: unknown): { readonly missingBecause: string } {
   throw error
 }
 
+/** All that the warnings judge, read once. */
 async function gather(parts: SurveyParts, signal: AbortSignal): Promise<WarningParts> {
   const { contact } = parts
   const { client, finding, info } = contact

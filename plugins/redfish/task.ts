@@ -9,7 +9,7 @@ import { waitFor } from './wait.ts'
 /** `Failed` is no state of the standard; Supermicro uses it (bmclib tasks_1_failed). */
 const ENDED_BADLY = /^(Exception|Killed|Cancelled|Failed|Interrupted)$/i
 
-/** Where to look: the monitor of the answer, else the Task that came as its body. */
+/** Where to look (DSP0266, "Asynchronous operations"): the monitor of the answer, else the Task that came as its body. */
 function monitorOf(answer: Answer): string | undefined {
   const location = answer.header('location')
   if (location) return location

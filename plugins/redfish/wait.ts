@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { sleep } from '../../core/retry.ts'
 
+/** How often and how long something is looked for. */
 export interface WaitPlan {
   readonly pollMs: number
   /** From the first look; at least one more look follows the last pause. */

@@ -7,6 +7,7 @@ import type { VirtualDrive } from './drives.ts'
 import { Collection, type ComputerSystem, type Manager, parseResource } from './resources.ts'
 import type { Root } from './root.ts'
 
+/** What was read of a controller, to be judged. */
 export interface WarningParts {
   readonly client: Client
   readonly root: Root
@@ -66,6 +67,7 @@ async function lookUp(client: Client, check: ProbeCheck, uri: string, signal: Ab
   return value
 }
 
+/** The profile's own checks; a check whose place is not there says nothing. */
 async function checkWarnings(parts: WarningParts, signal: AbortSignal) {
   const { client, profile, places } = parts
   const looks = (profile.rules.checks ?? []).map(async (check) => {
@@ -77,6 +79,7 @@ async function checkWarnings(parts: WarningParts, signal: AbortSignal) {
   return Promise.all(looks)
 }
 
+/** How well the way to the controller is guarded. */
 function connectionWarnings(parts: WarningParts): readonly (string | undefined)[] {
   const { tlsProtocol, insecure, basicBecause } = parts
   return [
@@ -93,6 +96,7 @@ function connectionWarnings(parts: WarningParts): readonly (string | undefined)[
   ]
 }
 
+/** What a job needs and the controller does not offer. */
 function capabilityWarnings(parts: WarningParts): readonly (string | undefined)[] {
   const { system, plan, resetTypes, drives } = parts
   const lacks = (type: string) => resetTypes !== undefined && !resetTypes.includes(type)

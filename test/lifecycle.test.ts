@@ -277,6 +277,7 @@ test('another appliance’s image is not pulled from under its machine', async (
   const job = await running.until(ours, complete)
   expect(job).toMatchObject({ result: 'failed', failed_code: 'redfish.in-use' })
   expect(job.failed_reason).toContain('take_over')
+  expect(machine.state().power).toBe('On')
 })
 
 test('history is removed after its time, with all that hangs on it', async () => {

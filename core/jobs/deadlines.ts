@@ -27,11 +27,12 @@ export function deadlineOf(job: Job, limits: Limits): Deadline {
   const paused = job.pausedMs
   const heardAt = job.heardAt ?? 0
   const after = (at: number, seconds: number) => at + seconds * SECOND + paused
+  const untouched = job.firstReadAt === null && job.heardAt === null && !fetchedWhole(job)
+  if (job.claimedAt === null && untouched) {
+    return { for: 'media', at: after(poweredOnAt, limits.media_seen_s) }
+  }
   if (job.claimedAt !== null || !job.expectsClaim) {
     return { for: 'report', at: after(Math.max(heardAt, poweredOnAt), limits.report_s) }
-  }
-  if (job.firstReadAt === null && !fetchedWhole(job)) {
-    return { for: 'media', at: after(poweredOnAt, limits.media_seen_s) }
   }
   const lastSign = Math.max(poweredOnAt, job.lastFreshReadAt ?? 0)
   return { for: 'claim', at: after(lastSign, limits.claim_s) }

@@ -107,7 +107,8 @@ export async function judge(parts: JobParts, job: Job, graceUntil: number): Prom
       // A claim or a read may have come in since the row was taken.
       const [fresh] = await tx.select().from(jobs).where(eq(jobs.id, job.id))
       if (!fresh || deadlineOf(fresh, parts.config.limits).at > parts.now()) {
-        return fresh && patchJob(tx, job.id, ['provisioning'], { nextCheckAt: parts.now() })
+        await patchJob(tx, job.id, ['provisioning'], { nextCheckAt: parts.now() })
+        return undefined
       }
       return close(tx, job.id, ending, parts.now())
     },

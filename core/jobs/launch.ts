@@ -15,10 +15,9 @@ export interface LaunchParts {
   readonly powerOnBegun: () => Promise<void>
 }
 
-async function clearTheWay(run: JobRun, parts: LaunchParts, signal: AbortSignal): Promise<void> {
-  const planned = new Set(Object.values(run.plan.drives))
-  const eject = (drive: Drive) =>
-    run.bmc.ejectMedia(drive.uri, (url) => url === drive.image, signal)
+/** What stands in the drives, and whose it is. Throws `redfish.in-use` for another appliance's. */
+async function occupied(run: JobRun, parts: LaunchParts, signal: AbortSignal) {
+  const found: { readonly drive: Drive; readonly owner: ImageOwner }[] = []
   for (const drive of (await run.bmc.read(signal)).drives) {
     if (!drive.inserted && !drive.image) continue
     const owner = drive.image ? await parts.ownerOf(drive.image) : 'other'
@@ -27,8 +26,17 @@ async function clearTheWay(run: JobRun, parts: LaunchParts, signal: AbortSignal)
         `drive ${drive.id} of ${run.machine.bmc.url} holds an image of another appliance at ${imageHost(drive.image ?? '')}; end its job there, or send this one with take_over: true`,
       )
     }
+    found.push({ drive, owner })
+  }
+  return found
+}
+
+async function clearTheWay(run: JobRun, parts: LaunchParts, signal: AbortSignal): Promise<void> {
+  const planned = new Set(Object.values(run.plan.drives))
+  for (const { drive, owner } of await occupied(run, parts, signal)) {
     if (owner === 'other' && !planned.has(drive.uri)) continue
-    if ((await eject(drive)) === 'stale') {
+    const answer = await run.bmc.ejectMedia(drive.uri, (url) => url === drive.image, signal)
+    if (answer === 'stale') {
       run.note('warn', `drive ${drive.id} still shows an image after its eject; inserting over it`)
     }
   }
@@ -40,6 +48,8 @@ async function clearTheWay(run: JobRun, parts: LaunchParts, signal: AbortSignal)
  */
 export async function launch(run: JobRun, parts: LaunchParts, again: boolean): Promise<void> {
   const { bmc, plan } = run
+  // Before the power is touched: another appliance's machine may be writing its disk.
+  await run.step('redfish.check-drives', (signal) => occupied(run, parts, signal))
   if (!again) await run.step('redfish.power-off', (signal) => bmc.powerOff(signal))
   await run.step('redfish.eject', (signal) => clearTheWay(run, parts, signal))
   for (const [slot, imageUrl] of run.imageUrls) {

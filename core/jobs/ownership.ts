@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+import type { Addresses } from '../addresses.ts'
 import { digest } from '../seal.ts'
 import type { Db } from '../store/client.ts'
 import { findJobByDigest } from '../store/jobs.ts'
@@ -8,9 +9,14 @@ export type ImageOwner = 'ours' | 'another-appliance' | 'other'
 
 const MEDIA_PATH = /\/media\/t\/([^/?\s]+)\//
 
-/** Image URLs as controllers echo them may lack the port (xFusion 3.08) or the scheme. */
-const hostOf = (imageUrl: string): string =>
-  /^(?:[a-z]+:)?\/\/(\[[^\]]+\]|[^/:]+)/i.exec(imageUrl)?.[1]?.replace(/^\[|\]$/g, '') ?? ''
+/**
+ * The host in its one normal form, or '' when there is none. Image URLs as controllers echo them may
+ * lack the port (xFusion 3.08) or the scheme.
+ */
+function hostOf(imageUrl: string): string {
+  const bare = imageUrl.replace(/^(?:[a-z][a-z\d+.-]*:)?\/\//i, '')
+  return (URL.parse(`http://${bare}`)?.hostname ?? '').replace(/^\[|\]$/g, '')
+}
 
 /**
  * An image under `/media/t/` is ours by its token or by its address; with neither it is another
@@ -19,12 +25,18 @@ const hostOf = (imageUrl: string): string =>
 export async function ownerOf(
   db: Db,
   imageUrl: string,
-  ownAddresses: readonly string[],
+  own: readonly string[],
 ): Promise<ImageOwner> {
   const token = MEDIA_PATH.exec(imageUrl)?.[1]
   if (!token) return 'other'
   if (await findJobByDigest(db.read, 'mediaTokenDigest', digest(token))) return 'ours'
-  return ownAddresses.includes(hostOf(imageUrl)) ? 'ours' : 'another-appliance'
+  return own.includes(hostOf(imageUrl)) ? 'ours' : 'another-appliance'
 }
 
 export const imageHost = hostOf
+
+/** Where an image of ours may say that it comes from. */
+export const ownHosts = (addresses: Addresses): readonly string[] => [
+  ...addresses.own(),
+  ...addresses.names(),
+]

@@ -7,7 +7,7 @@ import { deadlineOf } from './deadlines.ts'
 import type { Job } from './job.ts'
 import { jobDocument } from './job-document.ts'
 import { launch } from './launch.ts'
-import { ownerOf } from './ownership.ts'
+import { ownerOf, ownHosts } from './ownership.ts'
 import type { JobParts } from './parts.ts'
 import type { JobRun } from './run.ts'
 import { openMediaToken, openRecipe } from './secrets.ts'
@@ -133,7 +133,7 @@ async function work(parts: JobParts, session: Session): Promise<void> {
   await publish(parts, run)
   const launchParts = {
     now: parts.now,
-    ownerOf: (url: string) => ownerOf(parts.db, url, parts.addresses.own()),
+    ownerOf: (url: string) => ownerOf(parts.db, url, ownHosts(parts.addresses)),
     powerOnBegun: () => powerOnBegun(parts, job),
   }
   await launch(run, launchParts, job.launches > 1)

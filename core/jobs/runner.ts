@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+import { JOB_STATUSES } from '../../schemas/job.ts'
+import { pruneAudit } from '../store/audit.ts'
 import {
   adoptJobs,
   dueJobs,
@@ -38,7 +40,7 @@ export interface Runner {
   tick(): Promise<number>
   /** Adopts what an earlier process left behind, and works on its own from then on. */
   start(): Promise<void>
-  /** Removes jobs whose history is over; done every hour by itself. Returns how many. */
+  /** Removes jobs and calls whose history is over; done every hour by itself. Returns how many jobs. */
   prune(): Promise<number>
   /** A row is due at `at`, Unix ms: looks at once, or then. Null: it waits for nothing. */
   wake(at: number | null): void
@@ -112,7 +114,7 @@ export function createRunner(parts: JobParts): Runner {
       await advance(job)
     } catch (error) {
       log.error({ job: id, err: error }, 'a pass over a job failed; trying again in a minute')
-      await db.write((tx) => patchJob(tx, id, [job.status], { nextCheckAt: now() + MINUTE }))
+      await db.write((tx) => patchJob(tx, id, JOB_STATUSES, { nextCheckAt: now() + MINUTE }))
     } finally {
       clearInterval(renewal)
       await release(job, owner)
@@ -124,21 +126,27 @@ export function createRunner(parts: JobParts): Runner {
     const room = parts.config.jobs.concurrency - running.size
     if (room <= 0 || stop.signal.aborted) return []
     const due = await dueJobs(db.read, now(), room + running.size)
+    // Stopped meanwhile: a run that began now would outlive the database.
+    if (stop.signal.aborted) return []
     return due
       .filter((job) => !running.has(job.id))
       .slice(0, room)
       .map((job) => {
-        const run = runOne(job.id).finally(() => {
+        const run = runOne(job.id)
+        running.set(job.id, run)
+        const ended = () => {
           running.delete(job.id)
           if (live) look()
-        })
-        running.set(job.id, run)
+        }
+        // What failed (on a full disk, say) is due at once: the pause keeps it from spinning.
+        run.then(ended, () => setTimeout(ended, live ? SECOND : 0))
         return run
       })
   }
 
   const napTo = (at: number): void => {
     clearTimeout(nap)
+    if (stop.signal.aborted) return
     const pauseMs = Math.min(Math.max(at - now(), SHORTEST_NAP_MS), LONGEST_NAP_MS)
     napUntil = now() + pauseMs
     nap = setTimeout(look, pauseMs)
@@ -181,7 +189,11 @@ export function createRunner(parts: JobParts): Runner {
   }
 
   const prune = () =>
-    db.write((tx) => pruneJobs(tx, now() - parts.config.limits.history_days * DAY))
+    db.write(async (tx) => {
+      const before = now() - parts.config.limits.history_days * DAY
+      await pruneAudit(tx, before)
+      return pruneJobs(tx, before)
+    })
 
   const sweep = () =>
     sweepTaskIsos(parts.taskIsoDir, async (id) => {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+import { sentence } from '../faults.ts'
 import { machineFaults } from '../machines/faults.ts'
 import type { Machine } from '../machines/machine.ts'
 import { journalOf } from '../store/job-story.ts'
@@ -87,9 +88,11 @@ export async function openSession(
       async [Symbol.asyncDispose]() {
         try {
           await bmc[Symbol.asyncDispose]()
-        } finally {
-          await notes.settled()
+        } catch (error) {
+          // What was done stands: a logout that fails is no reason to fail the job.
+          notes.note('warn', `the session at the controller stays open: ${sentence(error)}`)
         }
+        await notes.settled()
       },
     }
   } catch (error) {

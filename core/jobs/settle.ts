@@ -7,7 +7,7 @@ import type { Drive } from './bmc.ts'
 import { fetchedWhole } from './deadlines.ts'
 import type { Job } from './job.ts'
 import { readJournal } from './journal.ts'
-import { ownerOf } from './ownership.ts'
+import { ownerOf, ownHosts } from './ownership.ts'
 import type { JobParts } from './parts.ts'
 import { openSession, type Session } from './session.ts'
 import { HandedOver, StepFailure } from './steps.ts'
@@ -40,7 +40,7 @@ async function finish(parts: JobParts, job: Job, message: string): Promise<void>
 async function isOurs(parts: JobParts, job: Job, drive: Drive): Promise<boolean> {
   if (!drive.image) return false
   if (job.media.some((each) => each.imageUrl === drive.image)) return true
-  return (await ownerOf(parts.db, drive.image, parts.addresses.own())) === 'ours'
+  return (await ownerOf(parts.db, drive.image, ownHosts(parts.addresses))) === 'ours'
 }
 
 async function ejectOurs(parts: JobParts, session: Session, signal: AbortSignal): Promise<void> {

@@ -40,6 +40,8 @@ export interface StepParts {
   /** Asked before each step; throws HandedOver when the job is no longer ours to work on. */
   readonly guard: () => Promise<void>
   readonly note: (level: 'info' | 'warn' | 'error', message: string, step: string) => Promise<void>
+  /** Instead of the controllers' own limits. */
+  readonly limitMs?: number
 }
 
 export type Step = <T>(name: string, work: (signal: AbortSignal) => Promise<T>) => Promise<T>
@@ -49,9 +51,10 @@ export function createStep(parts: StepParts): Step {
   const { db, log, now, jobId, launch, stopping, guard, note } = parts
   return async (name, work) => {
     await guard()
+    if (stopping.aborted) throw new HandedOver()
     const begunAt = now()
     const started = performance.now()
-    const limitMs = LIMIT_MS[name] ?? DEFAULT_LIMIT_MS
+    const limitMs = parts.limitMs ?? LIMIT_MS[name] ?? DEFAULT_LIMIT_MS
     const limit = AbortSignal.timeout(limitMs)
     const seq = await db.write((tx) => beginStep(tx, { jobId, launch, step: name, begunAt }))
     const end = (outcome: 'done' | 'failed', code: string | null) =>

@@ -8,6 +8,7 @@ import { machineFaults } from '../machines/faults.ts'
 import type { Machine } from '../machines/machine.ts'
 import { digest } from '../seal.ts'
 import { findJobByKey, insertJob, latestJob } from '../store/jobs.ts'
+import { findMachine } from '../store/machines.ts'
 import { jobFaults } from './faults.ts'
 import type { Job } from './job.ts'
 import type { JobParts } from './parts.ts'
@@ -46,6 +47,9 @@ export async function check(
   return { machine, recipe: submission.recipe, workflow, warnings: submission.warnings }
 }
 
+const removed = (serial: string) =>
+  machineFaults.notFound(`machine ${serial} was removed meanwhile; add it again`)
+
 async function activeFault(parts: JobParts, machine: Machine) {
   const other = await latestJob(parts.db.read, machine.id)
   return conflictFaults.active_job(
@@ -81,8 +85,10 @@ export async function submit(
   const at = parts.now()
   const lines = warnings.map((message) => ({ level: 'warn', message, step: 'submit' }) as const)
   const job = await parts.book.change(
-    (tx) =>
-      insertJob(tx, {
+    async (tx) => {
+      // Removed since it was looked up: nobody could ever take this job up.
+      if (!(await findMachine(tx, machine.id))) throw removed(machine.serial)
+      return insertJob(tx, {
         id,
         machineId: machine.id,
         serial: machine.serial,
@@ -104,7 +110,8 @@ export async function submit(
         createdAt: at,
         updatedAt: at,
         nextCheckAt: at,
-      }),
+      })
+    },
     { level: 'info', message: `job for ${machine.serial} queued by ${by.name}`, step: 'submit' },
     ...lines,
   )
@@ -136,7 +143,7 @@ export async function retry(parts: JobParts, id: string, by: Principal): Promise
   if (!old) throw jobFaults.notFound(`there is no job ${id}`)
   const recipe = consented(openRecipe(parts.sealer, old), old)
   const machine = await parts.machines.byId(old.machineId)
-  if (!machine) throw machineFaults.notFound(`machine ${old.serial} was removed meanwhile`)
+  if (!machine) throw removed(old.serial)
   // An alias of its own keeps a machine apart from another with the same serial.
   const [name = old.serial] = await parts.machines.ownNames(machine)
   return submit(parts, { server_serial: name, recipe, take_over: old.takeOver }, by, {

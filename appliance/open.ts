@@ -23,14 +23,14 @@ import { createMachines, type Machines } from '../core/machines/machines.ts'
 import { machineRoutes } from '../core/machines/routes.ts'
 import type { Plugin } from '../core/plugin.ts'
 import { openSealer } from '../core/seal.ts'
-import { type Db, openDb } from '../core/store/client.ts'
-import { MIGRATIONS } from '../core/store/migrations-folder.ts'
+import type { Db } from '../core/store/client.ts'
 import { bootedRoutes, machineRoutes as callRoutes } from '../core/webhook/routes.ts'
 import type { Version } from '../schemas/version.ts'
 import type { OwnAddresses } from './addresses.ts'
 import { type Apps, type CoreRoutes, createApps } from './app.ts'
 import type { LoadedConfig } from './config.ts'
 import { setUpPlugins } from './host.ts'
+import { openStore } from './store.ts'
 
 export interface ApplianceOptions {
   readonly config: Pick<LoadedConfig, 'core' | 'plugins'>
@@ -68,19 +68,6 @@ async function freshTemporary(folder: string): Promise<void> {
   }
 }
 
-async function openStore(options: ApplianceOptions): Promise<Db> {
-  const { url, auth_token: authToken } = options.config.core.store
-  const db = await openDb({
-    url: url || `file:${join(options.dataDir, 'slipway.db')}`,
-    ...(authToken ? { authToken } : {}),
-  })
-  await db.migrate(MIGRATIONS, 'migrations_core')
-  for (const { name, migrations } of options.plugins) {
-    if (migrations) await db.migrate(migrations, `migrations_${name.replaceAll('-', '_')}`)
-  }
-  return db
-}
-
 /** Builds the appliance over its data folder. Throws when the folder, database or keys can not be used. */
 export async function openAppliance(options: ApplianceOptions): Promise<Appliance> {
   const { dataDir, log, now, addresses } = options
@@ -96,7 +83,12 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
     now,
     names: () => addresses.names(),
   })
-  const db = opening.use(await openStore(options))
+  const db = opening.use(
+    await openStore({
+      config: config.store,
+      ...{ dataDir, plugins: options.plugins, version: options.version.version },
+    }),
+  )
   const auth = await createAuth({
     db,
     now,

@@ -37,6 +37,24 @@ export const primaryDialect = (modifiedAt: number): Dialect => ({
       : selfEntries(node, modifiedAt, isRoot && role === 'self'),
 })
 
+/** Plain names and nothing beside them, for an image that has no Rock Ridge. */
+export const plainDialect: Dialect = { name: primaryDialect(0).name, entries: () => [] }
+
+/** Longest name of ISO 9660:1999 (§7.5.1 there), in bytes. */
+const LONGEST_LONG = 207
+
+/** ISO 9660:1999: names as they are. */
+export const longDialect: Dialect = {
+  name: ({ children }) =>
+    children.map((node) => {
+      const identifier = utf8(node.name)
+      if (identifier.length > LONGEST_LONG)
+        throw isoFaults.name(`${node.path} is longer than ${LONGEST_LONG} bytes; rename it`)
+      return { node, identifier }
+    }),
+  entries: () => [],
+}
+
 /** Joliet knows no links. */
 export const jolietDialect: Dialect = {
   name({ children }) {

@@ -15,7 +15,8 @@ export interface RawRecord {
   readonly systemUse: Uint8Array
 }
 
-function decodeRecord(bytes: Uint8Array): RawRecord {
+/** One record of a directory. */
+export function decodeRecord(bytes: Uint8Array): RawRecord {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const identifierLength = view.getUint8(32)
   const head = recordLength(identifierLength)
@@ -36,8 +37,8 @@ function decodeRecord(bytes: Uint8Array): RawRecord {
   }
 }
 
-/** The records of a directory's bytes, `.` and `..` first. A record never crosses a sector. */
-export function* decodeRecords(bytes: Uint8Array): Generator<RawRecord> {
+/** The records of a directory as they stand, `.` and `..` first. A record never crosses a sector. */
+export function* splitRecords(bytes: Uint8Array): Generator<Uint8Array> {
   for (let at = 0; at < bytes.length; ) {
     const length = bytes[at] ?? 0
     const left = Math.min(SECTOR - (at % SECTOR), bytes.length - at)
@@ -47,7 +48,12 @@ export function* decodeRecords(bytes: Uint8Array): Generator<RawRecord> {
     }
     if (length <= RECORD_HEAD || length > left)
       throw isoFaults.corrupt('a directory record of the image does not fit into its sector')
-    yield decodeRecord(bytes.subarray(at, at + length))
+    yield bytes.subarray(at, at + length)
     at += length
   }
+}
+
+/** The same, read. */
+export function* decodeRecords(bytes: Uint8Array): Generator<RawRecord> {
+  for (const record of splitRecords(bytes)) yield decodeRecord(record)
 }

@@ -17,4 +17,13 @@ export const isoFaults = defineFaults('iso', {
   /** ISO 9660 whose structures contradict themselves. */
   corrupt: { status: 400, retry: false },
   notFound: { status: 404, retry: false },
+  /** An image that can not take the task's files in. */
+  compose: { status: 400, retry: false },
 })
+
+/** Says why an image can not carry a task, and what else to do. */
+export const notComposable = (why: string, cause?: unknown) =>
+  isoFaults.compose(
+    `the image can not carry the task: ${why}; use another maintenance ISO, or a machine with two virtual drives`,
+    { cause },
+  )

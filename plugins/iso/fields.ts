@@ -35,6 +35,11 @@ export class Fields {
     return this
   }
 
+  le64(at: number, value: number): this {
+    this.#view.setBigUint64(at, BigInt(value), true)
+    return this
+  }
+
   be32(at: number, value: number): this {
     this.#view.setUint32(at, value)
     return this

@@ -12,6 +12,7 @@ export {
   imageSource,
   openFileSource,
 } from './byte-source.ts'
+export { type ComposeParts, composeIso } from './compose.ts'
 export type { IsoEntry } from './iso-reader.ts'
 export type { IsoBoot, IsoOptions } from './layout.ts'
 export { type IsoImage, openIso } from './open-iso.ts'

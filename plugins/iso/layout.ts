@@ -3,6 +3,7 @@ import { type OwnBootEntry, VIRTUAL_SECTOR } from './boot-catalog.ts'
 import { jolietDialect, primaryDialect } from './dialect.ts'
 import { isoFaults } from './faults.ts'
 import { type DirectoryPlan, planHierarchy } from './hierarchy.ts'
+import { pathTableRecord } from './path-table.ts'
 import { FIRST_DESCRIPTOR, SECTOR, sectorsOf } from './sector.ts'
 import { FIXED_TIME } from './time.ts'
 import { buildTree, type IsoContent, type IsoDirectory, type IsoFile } from './tree.ts'
@@ -71,10 +72,6 @@ class Sectors {
   }
 }
 
-/** Bytes of the record of one directory in a path table (ECMA-119 §9.4). */
-export const pathTableRecord = (identifierLength: number) =>
-  8 + identifierLength + (identifierLength % 2)
-
 function placePathTable(plans: readonly DirectoryPlan[], sectors: Sectors) {
   const sizeBytes = plans.reduce((sum, plan) => sum + pathTableRecord(plan.identifier.length), 0)
   return { sizeBytes, lbaL: sectors.take(sizeBytes), lbaM: sectors.take(sizeBytes) }
@@ -89,7 +86,8 @@ function placeDirectories(plans: readonly DirectoryPlan[], sectors: Sectors) {
   )
 }
 
-function* filesOf(directory: IsoDirectory): Generator<IsoFile> {
+/** All files below a directory, in the order of the tree. */
+export function* filesOf(directory: IsoDirectory): Generator<IsoFile> {
   for (const child of directory.children) {
     if (child.kind === 'file') yield child
     else if (child.kind === 'directory') yield* filesOf(child)

@@ -20,7 +20,9 @@ const ROLES: readonly (readonly [role: string, name: RegExp])[] = [
 /** Files of a task ISO, told by their own names. */
 const TASK_FILES = new Set(['job.json', 'recipe.json', 'recipe.schema.json'])
 
-const DIRECTORIES = 'directories'
+/** Names of regions that every image has. */
+export const DIRECTORIES = 'directories'
+export const DESCRIPTORS = 'volume descriptor'
 
 const isFile = ({ kind }: IsoEntry) => kind === 'file'
 
@@ -57,7 +59,7 @@ function namedRegions(image: IsoImage, entries: readonly IsoEntry[]): MediaRegio
   const ofFiles = roles.filter(({ name }) => name !== DIRECTORIES)
   const ofDirectories = roles.filter(({ name }) => name === DIRECTORIES)
   return [
-    { name: 'volume descriptor', ...descriptors },
+    { name: DESCRIPTORS, ...descriptors },
     ...(boot ? [{ name: 'boot catalog', start: boot.lba * SECTOR, length: SECTOR }] : []),
     ...(boot?.entries ?? []).map((entry) => bootImage(entry, filesByStart)),
     ...ofFiles,

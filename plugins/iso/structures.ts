@@ -3,12 +3,8 @@ import { encodeBootCatalog } from './boot-catalog.ts'
 import { encodeRecord, GOES_ON, IS_DIRECTORY } from './directory-record.ts'
 import { Fields } from './fields.ts'
 import type { DirectoryPlan, RecordPlan } from './hierarchy.ts'
-import {
-  type DirectoryPlace,
-  type IsoLayout,
-  type PlacedHierarchy,
-  pathTableRecord,
-} from './layout.ts'
+import type { DirectoryPlace, IsoLayout, PlacedHierarchy } from './layout.ts'
+import { encodePathTable, type PathEntry } from './path-table.ts'
 import { continuation } from './rock-ridge.ts'
 import { FIRST_DESCRIPTOR, SECTOR, sectorsOf } from './sector.ts'
 import type { IsoDirectory } from './tree.ts'
@@ -20,29 +16,26 @@ export interface Placed {
   readonly bytes: Uint8Array
 }
 
-function placeOf(hierarchy: PlacedHierarchy, directory: IsoDirectory): DirectoryPlace {
+/** What of a hierarchy and a layout the records of a directory need. */
+type Places = Pick<PlacedHierarchy, 'places'>
+type Files = Pick<IsoLayout, 'files' | 'modifiedAt'>
+
+function placeOf(hierarchy: Places, directory: IsoDirectory): DirectoryPlace {
   const place = hierarchy.places.get(directory)
   if (!place) throw new Error(`${directory.path} has no place in the image`)
   return place
 }
 
-function encodePathTable(hierarchy: PlacedHierarchy, order: 'le' | 'be'): Uint8Array {
-  const table = new Fields(hierarchy.pathTable.sizeBytes)
-  let at = 0
-  for (const { identifier, directory, parent } of hierarchy.plans) {
-    const { lba } = placeOf(hierarchy, directory)
-    // The root names itself.
-    const parentNumber = parent?.number ?? 1
-    table.u8(at, identifier.length).put(at + 8, identifier)
-    if (order === 'le') table.le32(at + 2, lba).le16(at + 6, parentNumber)
-    else table.be32(at + 2, lba).be16(at + 6, parentNumber)
-    at += pathTableRecord(identifier.length)
-  }
-  return table.bytes
-}
+/** The hierarchy's directories for its path table; the root is its own parent. */
+const pathEntries = (hierarchy: PlacedHierarchy): PathEntry[] =>
+  hierarchy.plans.map(({ identifier, directory, parent }) => ({
+    identifier,
+    lba: placeOf(hierarchy, directory).lba,
+    parentNumber: parent?.number ?? 1,
+  }))
 
 /** Where the record's bytes are: of a directory its own extent, of a file one section. */
-function target({ node, section }: RecordPlan, hierarchy: PlacedHierarchy, layout: IsoLayout) {
+function target({ node, section }: RecordPlan, hierarchy: Places, layout: Files) {
   if (node.kind === 'directory') return { ...placeOf(hierarchy, node), flags: IS_DIRECTORY }
   const first = node.kind === 'file' ? (layout.files.get(node) ?? 0) : 0
   return {
@@ -53,11 +46,7 @@ function target({ node, section }: RecordPlan, hierarchy: PlacedHierarchy, layou
 }
 
 /** Records of a directory, and behind them what did not fit into them. */
-function encodeDirectory(
-  plan: DirectoryPlan,
-  hierarchy: PlacedHierarchy,
-  layout: IsoLayout,
-): Placed {
+export function encodeDirectory(plan: DirectoryPlan, hierarchy: Places, layout: Files): Placed {
   const { lba } = placeOf(hierarchy, plan.directory)
   const bytes = new Fields(plan.sizeBytes + plan.continuationBytes)
   const areasLba = lba + sectorsOf(plan.sizeBytes)
@@ -119,8 +108,9 @@ export function* structures(layout: IsoLayout): Generator<Placed> {
     lba += 1
   }
   for (const hierarchy of [layout.primary, layout.joliet]) {
-    yield { lba: hierarchy.pathTable.lbaL, bytes: encodePathTable(hierarchy, 'le') }
-    yield { lba: hierarchy.pathTable.lbaM, bytes: encodePathTable(hierarchy, 'be') }
+    const entries = pathEntries(hierarchy)
+    yield { lba: hierarchy.pathTable.lbaL, bytes: encodePathTable(entries, 'le') }
+    yield { lba: hierarchy.pathTable.lbaM, bytes: encodePathTable(entries, 'be') }
   }
   for (const hierarchy of [layout.primary, layout.joliet]) {
     for (const plan of hierarchy.plans) yield encodeDirectory(plan, hierarchy, layout)

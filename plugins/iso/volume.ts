@@ -36,12 +36,22 @@ const JOLIET_ESCAPES = ['%/@', '%/C', '%/E']
 
 const viewOf = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
-function rootOf(descriptor: Uint8Array): Extent {
+/** Does the descriptor say that its names are Joliet's? */
+export const isJoliet = (descriptor: Uint8Array): boolean =>
+  descriptor[0] === 2 && JOLIET_ESCAPES.includes(ascii.decode(descriptor.subarray(88, 91)))
+
+/** Is it the enhanced descriptor of ISO 9660:1999, with names as they are? */
+export const isLong = (descriptor: Uint8Array): boolean =>
+  descriptor[0] === 2 && descriptor[6] === 2
+
+/** The root directory as its record in a descriptor says. */
+export function rootOf(descriptor: Uint8Array): Extent {
   const view = viewOf(descriptor)
   return { start: view.getUint32(158, true) * SECTOR, length: view.getUint32(166, true) }
 }
 
-async function readDescriptors(source: ByteSource): Promise<Uint8Array[]> {
+/** The descriptors from sector 16 on, up to the terminator and with it. */
+export async function readDescriptors(source: ByteSource): Promise<Uint8Array[]> {
   const found: Uint8Array[] = []
   for (let lba = FIRST_DESCRIPTOR; lba < FIRST_DESCRIPTOR + MOST_DESCRIPTORS; lba += 1) {
     if ((lba + 1) * SECTOR > source.sizeBytes) break
@@ -79,9 +89,7 @@ export async function readVolume(source: ByteSource): Promise<Volume> {
   const view = viewOf(primary)
   if (view.getUint16(128, true) !== SECTOR)
     throw isoFaults.corrupt(`the image has blocks of ${view.getUint16(128, true)} bytes, not 2048`)
-  const joliet = descriptors.find(
-    (bytes) => bytes[0] === 2 && JOLIET_ESCAPES.includes(ascii.decode(bytes.subarray(88, 91))),
-  )
+  const joliet = descriptors.find(isJoliet)
   return {
     volumeId: ascii.decode(primary.subarray(40, 72)).trimEnd(),
     volumeBytes: view.getUint32(80, true) * SECTOR,

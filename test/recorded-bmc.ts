@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import * as v from 'valibot'
+import { builtInPlugins } from '../appliance/plugins.ts'
 import type {
   Bmc,
   BmcState,
@@ -9,7 +9,7 @@ import type {
   PowerState,
 } from '../core/jobs/bmc.ts'
 import type { ControllerIdentity, ControllerProfile } from '../core/jobs/controller.ts'
-import { definePlugin } from '../core/plugin.ts'
+import { definePlugin, type Plugin } from '../core/plugin.ts'
 
 const IDENTITY: ControllerIdentity = {
   ...{ vendor: 'Test', product: '', redfishVersion: '1.0.0', systemManufacturer: 'Test' },
@@ -127,14 +127,18 @@ export class RecordedBmc implements Bmc {
   }
 }
 
-/** Stands where the `redfish` plugin stands, and gives every machine this controller. */
-export const recordedBmcPlugin = (bmc: RecordedBmc) =>
-  definePlugin({
-    name: 'recorded-bmc',
-    config: v.strictObject({}),
-    setup: ({ hooks }) =>
-      hooks.bmc.tapPromise('recorded-bmc', async () => {
-        bmc.sessions++
-        return bmc
-      }),
-  })
+/** Our plugins, with this controller for every machine in the place of Redfish. */
+export const withRecordedBmc = (bmc: RecordedBmc): readonly Plugin[] =>
+  builtInPlugins.map((plugin) =>
+    plugin.name === 'redfish'
+      ? definePlugin({
+          name: plugin.name,
+          config: plugin.config,
+          setup: ({ hooks }) =>
+            hooks.bmc.tapPromise('recorded', async () => {
+              bmc.sessions++
+              return bmc
+            }),
+        })
+      : plugin,
+  )

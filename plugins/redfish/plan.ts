@@ -90,6 +90,11 @@ function choosePair(drives: readonly Drive[], parts: PlanParts): Pair | undefine
   return undefined
 }
 
+/** Where one image goes that is both: the best drive to boot from, in the first view that has one. */
+function chooseOne(drives: readonly Drive[], { rules }: ControllerProfile): Drive | undefined {
+  return viewsOf(drives).flatMap((view) => bootable(view, rules))[0]
+}
+
 /** The profile's target first; both of the standard's after it. */
 function bootTargetOf(parts: PlanParts): string | undefined {
   const preferred = [parts.profile.rules.bootTarget, 'Cd', 'UsbCd'].filter(
@@ -99,15 +104,36 @@ function bootTargetOf(parts: PlanParts): string | undefined {
   return bootTargets ? preferred.find((one) => bootTargets.includes(one)) : preferred[0]
 }
 
-/** The reason in the order in which a person would look for it. */
-function whyNot(parts: PlanParts, useful: readonly Drive[]): string {
-  const { profile, wanted } = parts
-  if (wanted === 'one') return 'the machine asks for one composed image, which is not made yet'
+/** Why two images can not be in, in the order in which a person would look for it. */
+function whyNotTwo({ profile, wanted }: PlanParts, useful: readonly Drive[]): string {
+  if (wanted === 'one') return 'the machine asks for one image'
   if (profile.rules.twoImages === false)
     return `profile ${profile.name} says that only one image can be in at a time`
   if (wanted) return `the machine asks for plan ${wanted}, which these drives do not allow`
-  if (useful.length < 2) return 'two are needed, one to boot from and one for the task'
-  return 'no two of them fit: one must be a CD or DVD that boots, both must fetch by the same scheme'
+  if (useful.length < 2) return 'only one drive takes images'
+  return 'no two drives fit: one must be a CD or DVD that boots, both must fetch by the same scheme'
+}
+
+type Choice = Pick<MediaPlan, 'name' | 'drives' | 'scheme' | 'why'>
+
+function twoImages({ name, boot, task, scheme }: Pair, { profile }: PlanParts): Choice {
+  const kind = name === 'two-cd' ? 'second CD' : 'USB stick'
+  return {
+    ...{ name, scheme, drives: { boot: boot.uri, task: task.uri } },
+    why: `profile ${profile.name}: drive ${boot.id} boots, drive ${task.id} takes the task image as a ${kind}, both over ${scheme}`,
+  }
+}
+
+/** One image for both, taken on request and where two do not go. */
+function oneImage(useful: readonly Drive[], parts: PlanParts): Choice | undefined {
+  const { profile, wanted } = parts
+  const boot = wanted === undefined || wanted === 'one' ? chooseOne(useful, profile) : undefined
+  const scheme = boot?.schemes[0]
+  if (!boot || !scheme) return undefined
+  return {
+    ...{ name: 'one', scheme, drives: { boot: boot.uri } },
+    why: `${whyNotTwo(parts, useful)}; profile ${profile.name}: drive ${boot.id} boots one image that carries the task too, over ${scheme}`,
+  }
 }
 
 /** Where the images go. Pure. Throws `redfish.no-media`, naming the drives found and what they lack. */
@@ -118,22 +144,20 @@ export function planMedia(parts: PlanParts): MediaPlan {
     .map(({ drive }) => drive)
   const bootTarget = bootTargetOf(parts)
   const pair = profile.rules.twoImages === false ? undefined : choosePair(useful, parts)
-  if (!pair) {
+  const choice = pair ? twoImages(pair, parts) : oneImage(useful, parts)
+  if (!choice) {
     const found = drives.map((virtual) => describe(virtual, profile.rules)).join('; ')
+    const why =
+      useful.length > 0 && parts.wanted !== undefined && parts.wanted !== 'one'
+        ? whyNotTwo(parts, useful)
+        : 'none of its drives is a CD or DVD that boots an image of ours'
     throw redfishFaults.noMedia(
-      `The BMC ${host} can not take a boot image and a task image: ${whyNot(parts, useful)}. Virtual drives found: ${found || 'none'}.`,
+      `The BMC ${host} can not take our images: ${why}. Virtual drives found: ${found || 'none'}.`,
     )
   }
   if (!bootTarget)
     throw redfishFaults.noMedia(
       `The BMC ${host} can not boot once from a virtual CD: it allows only ${parts.bootTargets?.join(', ') || 'nothing'}.`,
     )
-  const { boot, task, name, scheme } = pair
-  return {
-    name,
-    drives: { boot: boot.uri, task: task.uri },
-    scheme,
-    bootTarget,
-    why: `profile ${profile.name}: drive ${boot.id} boots, drive ${task.id} takes the task image as a ${name === 'two-cd' ? 'second CD' : 'USB stick'}, both over ${scheme}`,
-  }
+  return { ...choice, bootTarget }
 }

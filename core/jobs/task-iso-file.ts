@@ -7,10 +7,13 @@ import type { Job } from './job.ts'
 export const taskIsoPath = (folder: string, job: Pick<Job, 'id'>): string =>
   join(folder, `${job.id}.iso`)
 
+/** Beside it, what an image composed of two needs beyond them. */
+export const patchPath = (taskIso: string): string => `${taskIso}.patch`
+
 /** At the end of cleanup, with what a build that was cut left beside it; may be repeated. */
 export async function removeTaskIso(folder: string, job: Pick<Job, 'id'>): Promise<void> {
   const path = taskIsoPath(folder, job)
-  for (const each of [path, `${path}.part`]) await rm(each, { force: true })
+  for (const each of [path, `${path}.part`, patchPath(path)]) await rm(each, { force: true })
 }
 
 /** Removes what belongs to no job that may still need it: a crash or a removed machine left it behind. */

@@ -15,6 +15,4 @@ export const mediaFaults = defineFaults('media', {
   /** The configured file or URL. */
   source: { status: 502, retry: true },
   listenerOff: { status: 500, retry: false },
-  /** A plan that this workflow's media do not fit. */
-  plan: { status: 400, retry: false },
 })

@@ -8,7 +8,7 @@ import { mediaFaults } from './faults.ts'
 import { Sha256 } from './maintenance-record.ts'
 import { mountMaintenance } from './maintenance-routes.ts'
 import { createMaintenanceStore } from './maintenance-store.ts'
-import { prepareMedia } from './prepare.ts'
+import { composeBoot, prepareMedia } from './prepare.ts'
 import { createMediaServer, MEDIA_PREFIX } from './serve.ts'
 import { createTokenLookup } from './token-lookup.ts'
 
@@ -66,16 +66,17 @@ export const media = definePlugin({
       mountMaintenance(api, store)
     })
 
-    hooks.prepare.tapPromise(NAME, (run) =>
-      run.step('media.prepare', () =>
+    hooks.prepare.tapPromise(NAME, async (run) => {
+      await run.step('media.prepare', () =>
         prepareMedia(run, {
           store,
           configured: async () => configured?.firstAttempt,
           baseUrl: config.base_url,
           addresses: host.addresses,
         }),
-      ),
-    )
+      )
+      await composeBoot(run)
+    })
 
     hooks.changed.tap(NAME, (job) => {
       tokens.changed(job.id)

@@ -165,10 +165,4 @@ describe('what boots', () => {
       message: expect.stringContaining('slipway maintenance import FILE'),
     })
   })
-
-  test('a controller of one image can not take ours and a task', async () => {
-    await expect(prepare({ maintenance, plan: { name: 'one' } })).rejects.toMatchObject({
-      code: 'media.plan',
-    })
-  })
 })

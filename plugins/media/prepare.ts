@@ -2,7 +2,9 @@
 import type { Addresses } from '../../core/addresses.ts'
 import type { MediaSlot } from '../../core/jobs/bmc.ts'
 import type { JobRun } from '../../core/jobs/run.ts'
+import { patchPath } from '../../core/jobs/task-iso-file.ts'
 import type { MediaImage } from '../../core/media.ts'
+import { composeIso } from '../iso/index.ts'
 import { mediaFaults } from './faults.ts'
 import type { MaintenanceStore } from './maintenance-store.ts'
 
@@ -47,11 +49,6 @@ const nameOf = (slot: MediaSlot, run: JobRun) => {
 /** What boots: an installer of the workflow's, or the maintenance ISO, kept until the job is over. */
 async function bootImageOf(run: JobRun, { store, configured }: PrepareParts): Promise<MediaImage> {
   if (run.workflow.bootImage) return await run.workflow.bootImage(run)
-  if (run.plan.name === 'one') {
-    throw mediaFaults.plan(
-      'the controller takes one image only, and this task target needs a second one for the task: use a machine with two virtual drives',
-    )
-  }
   await configured()
   const image = await store.hold(run.job.id)
   if (image) return image
@@ -80,4 +77,13 @@ export async function prepareMedia(run: JobRun, parts: PrepareParts): Promise<vo
       `the URL of the ${slot} image has ${imageUrl.length} characters, and some controllers take no more than ${LONGEST_URL}: choose a shorter base URL`,
     )
   }
+}
+
+/** One drive for both: the image that boots carries the task as well. An installer of the workflow's needs none. */
+export async function composeBoot(run: JobRun): Promise<void> {
+  const [base, task] = [run.media.get('boot'), run.media.get('task')]
+  if (run.plan.name !== 'one' || run.workflow.bootImage || !base || !task) return
+  await run.step('iso.compose', async () => {
+    run.media.set('boot', await composeIso({ base, task, patchPath: patchPath(run.taskIsoPath) }))
+  })
 }

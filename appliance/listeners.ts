@@ -8,6 +8,7 @@ import type { CoreConfig } from '../core/config.ts'
 import { clientAddressOf } from '../core/http/client-address.ts'
 import type { ListenerEnv } from '../core/http/context.ts'
 import type { Logger } from '../core/log.ts'
+import { type RetryPlan, retry } from '../core/retry.ts'
 import type { OwnAddresses } from './addresses.ts'
 import { type OpenField, openField } from './field.ts'
 import { openingFault } from './listen-faults.ts'
@@ -27,6 +28,9 @@ export function listenOf(text: string): Listen {
   const hostname = text.slice(0, at).replace(/^\[|\]$/g, '')
   return { ...(hostname ? { hostname } : {}), port: Number(text.slice(at + 1)) }
 }
+
+/** Between closing and opening a port another process may catch it for a moment. */
+const REOPENING: RetryPlan = { attempts: 8, pauseMs: 20, again: () => true }
 
 interface ApiListener extends AsyncDisposable {
   readonly port: number
@@ -57,15 +61,23 @@ function openApi(appliance: Appliance, listen: string, key: string, secure: bool
   }
   const where = listenOf(listen)
   let server = serve(where)
+  /** Servers of earlier certificates, while responses of theirs still run. */
+  const leaving = new Set<typeof server>()
   const port = server.port ?? where.port
   return {
     port,
     async renew() {
       if (!secure) return
-      await server.stop()
-      server = serve({ ...where, port })
+      const old = server
+      leaving.add(old)
+      // The port is free at once; the server ends with its last response, and somebody may watch a
+      // job for hours.
+      void old.stop().then(() => leaving.delete(old))
+      server = await retry(REOPENING, async () => serve({ ...where, port }))
     },
-    [Symbol.asyncDispose]: () => server.stop(true),
+    async [Symbol.asyncDispose]() {
+      await Promise.all([server, ...leaving].map((each) => each.stop(true)))
+    },
   }
 }
 

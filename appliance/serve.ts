@@ -30,10 +30,14 @@ async function keepCertificates(
   addresses: OwnAddresses,
   log: Logger,
 ) {
+  /** A listener could not take the new certificate: it is owed until it does. */
+  let owed = false
   const look = async () => {
     addresses.learn(hostsOf(await appliance.machines.baseUrls()))
-    if (!(await appliance.certificates.renew())) return
+    owed = (await appliance.certificates.renew()) || owed
+    if (!owed) return
     await listeners.renew()
+    owed = false
     log.info('the server certificate was remade')
   }
   await look()

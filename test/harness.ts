@@ -106,7 +106,7 @@ export async function startAppliance(options: HarnessOptions = {}): Promise<Runn
   const clock = options.clock ?? createClock()
   const logged: string[] = []
   const log = createLog(config.core.log.level, { write: (line) => void logged.push(line) })
-  const addresses = createAddresses([])
+  const addresses = createAddresses(config.core.server.names)
   const appliance = await openAppliance({
     ...{ config, dataDir, plugins, addresses, log },
     version: { version: '0.0.0', commit: 'test', commitDate: '' },

@@ -5,7 +5,7 @@ import type { ApiEnv } from '../http/env.ts'
 import type { Job } from '../jobs/job.ts'
 import type { JobParts } from '../jobs/parts.ts'
 import type { Machine } from '../machines/machine.ts'
-import { spellings } from '../machines/names.ts'
+import { sameName, spellings } from '../machines/names.ts'
 import { digest, sameSecret } from '../seal.ts'
 import { findJobByDigest, latestJob } from '../store/jobs.ts'
 import { machinesNamed } from '../store/machines.ts'
@@ -40,7 +40,7 @@ async function certified(parts: JobParts, name: string, job: Job | undefined): P
   if (!job) return false
   const machine = await parts.machines.byId(job.machineId)
   const names = [job.id, job.serial, ...(machine?.aliases ?? [])]
-  return names.some((each) => spellings(each).includes(name))
+  return names.some((each) => sameName(each, name))
 }
 
 /**

@@ -59,18 +59,17 @@ export function createDriveReader({
   readonly info: InfoReader
   readonly note: Note
 }) {
-  let bays: ReturnType<typeof findBays> | undefined
-  const find = (signal: AbortSignal) => {
-    const search = findBays(client, finding.systemUri, finding.managerUris, note, signal)
-    search.catch(() => {
-      bays = undefined
-    })
-    return search
+  // Only what was found is kept, not the search: it ends with the signal of whoever began it.
+  let known: readonly DriveBay[] | undefined
+  const bays = async (signal: AbortSignal) => {
+    known ??= await findBays(client, finding.systemUri, finding.managerUris, note, signal)
+    return known
   }
   return {
     async all(signal: AbortSignal): Promise<readonly VirtualDrive[]> {
-      bays ??= find(signal)
-      const places = (await bays).flatMap(({ owner, uris }) => uris.map((uri) => ({ owner, uri })))
+      const places = (await bays(signal)).flatMap(({ owner, uris }) =>
+        uris.map((uri) => ({ owner, uri })),
+      )
       const drives = places.map(({ owner, uri }) =>
         readDrive(client, uri, owner, info, signal).catch((error) => {
           // Listed, and not there: the others count.
@@ -81,8 +80,7 @@ export function createDriveReader({
       return (await Promise.all(drives)).filter((drive) => drive !== undefined)
     },
     async one(uri: string, signal: AbortSignal): Promise<VirtualDrive> {
-      bays ??= find(signal)
-      const owner = (await bays).find(({ uris }) => uris.includes(uri))?.owner ?? 'manager'
+      const owner = (await bays(signal)).find(({ uris }) => uris.includes(uri))?.owner ?? 'manager'
       return readDrive(client, uri, owner, info, signal)
     },
   }

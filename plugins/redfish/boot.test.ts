@@ -162,11 +162,20 @@ describe('boot once', () => {
     expect(met.patches()).toEqual([])
   })
 
+  test('a refusal that is not about the request is not argued with', async () => {
+    await using met = await start(() => ({ status: 403 }))
+    await expect(met.session.overrideBootOnce('Cd', signal)).rejects.toMatchObject({
+      code: 'redfish.unauthorized',
+    })
+    expect(met.bodies()).toHaveLength(1)
+  })
+
   test('a refusal for good tells the words', async () => {
     const body = refusalBody('IDRAC.2.8.SYS403', 'Not supported on this model.')
     await using met = await start(() => ({ status: 400, body }))
     const error = await met.session.overrideBootOnce('Cd', signal).catch((caught) => caught)
     expect(error).toMatchObject({ code: 'redfish.boot' })
+    expect(met.bodies()).toHaveLength(2)
     expect(error.message).toContain(`PATCH ${SYSTEM} with 400: “Not supported on this model.”`)
   })
 })

@@ -139,18 +139,25 @@ describe('the plan for a captured controller', () => {
     expect(plan.why).toContain(why)
   })
 
-  test('https where a drive fetches nothing else', async () => {
+  test.each([
+    { boot: ['HTTPS', 'CIFS'], task: ['HTTPS'], gives: 'https' },
+    { boot: ['HTTP', 'HTTPS'], task: ['HTTPS'], gives: 'https' },
+    { boot: ['HTTP', 'HTTPS'], task: ['HTTP', 'HTTPS'], gives: 'http' },
+    { boot: ['NFS'], task: ['HTTP'], gives: 'redfish.no-media' },
+  ])('drives that fetch $boot and $task give $gives', async ({ boot, task, gives }) => {
     const tree = capturedTree('hpe-dl360gen10plus-ilo5-3.11')
-    for (const id of [1, 2]) {
+    for (const [id, protocols] of [
+      [2, boot],
+      [1, task],
+    ] as const) {
       const uri = `/redfish/v1/Managers/1/VirtualMedia/${id}`
-      const insert = {
-        target: `${uri}/insert`,
-        'TransferProtocolType@Redfish.AllowableValues': ['HTTPS', 'CIFS'],
-      }
+      const allowed = { 'TransferProtocolType@Redfish.AllowableValues': protocols }
+      const insert = { target: `${uri}/insert`, ...allowed }
       at(tree, uri)['Actions'] = { '#VirtualMedia.InsertMedia': insert }
     }
     await using met = await meet(tree)
-    expect((await met.session.plan(signal)).scheme).toBe('https')
+    const found = await met.session.plan(signal).catch((caught) => caught)
+    expect(found.code ?? found.scheme).toBe(gives)
   })
 
   test.each([

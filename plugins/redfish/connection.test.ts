@@ -57,6 +57,30 @@ describe('connections that fail', () => {
     expect(session.identity.vendor).toBe('Example')
   })
 
+  test('a signal ends a request that hangs, with its own reason, and blames nobody', async () => {
+    const hanging = Promise.withResolvers<void>()
+    let hang = false
+    await using met = await meetBmc(
+      tree({
+        [`GET ${SYSTEM}`]: () => {
+          if (!hang) return undefined
+          hanging.resolve()
+          return () => undefined
+        },
+      }),
+      { config: { breaker_failures: 1 } },
+    )
+    await using session = await met.contact.open()
+    hang = true
+    const abort = new AbortController()
+    const reading = session.read(abort.signal)
+    await hanging.promise
+    abort.abort(new Error('enough'))
+    await expect(reading).rejects.toThrow('enough')
+    hang = false
+    expect((await session.read(signal)).power).toBe('On')
+  })
+
   test('a connection that is reset once is made again for a GET', async () => {
     const reset = onceThen(true)
     await using met = await meetBmc(

@@ -85,14 +85,12 @@ export async function readDrive(
 
 export type InfoReader = (uri: string, signal: AbortSignal) => Promise<ActionInfo>
 
-/** An ActionInfo does not change while we are connected: each is read once. */
+/** An ActionInfo does not change while we are connected: what was read is kept. */
 export function createInfoReader(client: Client): InfoReader {
-  const known = new Map<string, Promise<ActionInfo>>()
-  return (uri, signal) => {
-    const reading =
-      known.get(uri) ?? client.get(uri, signal).then((answer) => parseResource(ActionInfo, answer))
-    known.set(uri, reading)
-    reading.catch(() => known.delete(uri))
-    return reading
+  const known = new Map<string, ActionInfo>()
+  return async (uri, signal) => {
+    const info = known.get(uri) ?? parseResource(ActionInfo, await client.get(uri, signal))
+    known.set(uri, info)
+    return info
   }
 }

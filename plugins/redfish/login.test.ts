@@ -4,6 +4,9 @@ import type { ContactOptions } from '../../test/fake-bmc/contact.ts'
 import { meetBmc } from '../../test/fake-bmc/meet.ts'
 import { type Heard, type Reply, refusalBody } from '../../test/fake-bmc/scripted.ts'
 import { at, type Overrides, smallTree, treeBehaviour } from '../../test/fake-bmc/tree.ts'
+import type { Exchange } from './exchange.ts'
+import { createLogin } from './login.ts'
+import { createRedactor } from './redact.ts'
 
 const SESSIONS = '/redfish/v1/SessionService/Sessions'
 const SYSTEM = '/redfish/v1/Systems/S'
@@ -98,6 +101,49 @@ describe('a session', () => {
       expect(keeper.made()).toBe(2)
     }
     expect(keeper.open.size).toBe(0)
+  })
+
+  test('that ended before it was deleted is no trouble', async () => {
+    const keeper = sessionKeeper()
+    await using met = await start(keeper)
+    const session = await met.contact.open()
+    keeper.open.clear()
+    await session[Symbol.asyncDispose]()
+    expect(met.contact.notes).toEqual([])
+    // Nothing is left to sweep either.
+    await met.contact.restart()
+    await (await met.contact.open())[Symbol.asyncDispose]()
+    expect(met.contact.notes).toEqual([])
+  })
+
+  test('is made anew once when two are refused at the same moment', async () => {
+    let made = 0
+    const exchange: Exchange = async ({ method }) => {
+      if (method === 'POST') made++
+      const token = `token-${made}`
+      const headers: Record<string, string> = { 'x-auth-token': token, location: `${SESSIONS}/1` }
+      const header = (name: string) => headers[name]
+      const at = { host: 'bmc', method, path: SESSIONS }
+      return { ...at, status: 201, ok: true, header, body: undefined, messages: [], said: '' }
+    }
+    const login = createLogin({
+      exchange,
+      origin: 'http://bmc',
+      credentials: { username: 'admin', password: PASSWORD },
+      redactor: createRedactor(PASSWORD),
+      ledger: {
+        add: async () => {},
+        remove: async () => {},
+        release: () => {},
+        orphans: async () => [],
+      },
+      sessionsUri: SESSIONS,
+      note: () => {},
+    })
+    const stale = await login.headers(signal)
+    const fresh = await Promise.all([login.renew(stale, signal), login.renew(stale, signal)])
+    expect(fresh.map((headers) => headers['X-Auth-Token'])).toEqual(['token-2', 'token-2'])
+    expect(made).toBe(2)
   })
 
   test('with a wrong password is one attempt, and its fault says what to check', async () => {

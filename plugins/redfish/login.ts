@@ -7,6 +7,7 @@ import {
   type SessionParts,
   sweepSessions,
 } from './session.ts'
+import { waitWith } from './wait.ts'
 
 /** How requests prove who we are: by one session, or by basic login where sessions can not be had. */
 export interface Login {
@@ -19,6 +20,9 @@ export interface Login {
   /** Deletes the session. Does not throw: what could not be deleted is swept at the next contact. */
   close(signal: AbortSignal): Promise<void>
 }
+
+/** A login is for all who ask: no one's signal ends it, only the limit of its requests. */
+const ALONE = new AbortController().signal
 
 /** Opens nothing yet: the first request does. */
 export function createLogin(parts: SessionParts): Login {
@@ -39,23 +43,23 @@ export function createLogin(parts: SessionParts): Login {
   }
 
   /** The first login of a contact also cleans up; a renewed one has no time for it. */
-  async function begin(signal: AbortSignal): Promise<Session> {
-    const session = await openSession(parts, signal)
-    await sweepSessions(parts, session, signal)
+  async function begin(): Promise<Session> {
+    const session = await openSession(parts, ALONE)
+    await sweepSessions(parts, session, ALONE)
     return session
   }
 
   return {
-    headers: async (signal) => (await (current ?? start(begin(signal)))).headers,
+    headers: async (signal) => (await waitWith(current ?? start(begin()), signal)).headers,
     async renew(sent, signal) {
       const before = current
-      const session = await before
+      const session = before && (await waitWith(before, signal))
       const another = session?.headers !== sent || current !== before
       if (another || session.uri === undefined) return this.headers(signal)
       // Nothing may be awaited before: the next one who asks must find the new session.
-      const renewed = start(openSession(parts, signal))
-      const [{ headers }] = await Promise.all([renewed, ledger.remove(origin, session.uri)])
-      return headers
+      const renewed = start(openSession(parts, ALONE))
+      const both = Promise.all([renewed, ledger.remove(origin, session.uri)])
+      return (await waitWith(both, signal))[0].headers
     },
     basicBecause: () => last?.basicBecause,
     async close(signal) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { describe, expect, test } from 'bun:test'
 import { type ContactOptions, createContact } from '../../test/fake-bmc/contact.ts'
-import { type Reply, refusalBody, scriptBmc } from '../../test/fake-bmc/scripted.ts'
+import { type Behaviour, refusalBody, scriptBmc } from '../../test/fake-bmc/scripted.ts'
 import {
   at,
   type Resource,
@@ -23,7 +23,7 @@ const signal = AbortSignal.timeout(30_000)
 interface Parts {
   readonly power?: string
   /** Undefined carries the reset out at once. */
-  readonly reset?: (type: string, system: Resource) => Reply | undefined
+  readonly reset?: (type: string, system: Resource) => ReturnType<Behaviour> | undefined
   readonly change?: (tree: ResourceTree) => void
 }
 
@@ -168,6 +168,16 @@ test('a restart that is refused for a moment is sent again, one that is taken is
   await using met = await start({ reset: () => (left-- > 0 ? { status: 503 } : undefined) })
   await met.session.restart(signal)
   expect(met.types).toEqual(['ForceRestart', 'ForceRestart', 'ForceRestart'])
+})
+
+test('a restart whose answer is lost is not sent blindly again', async () => {
+  await using met = await start({
+    reset: () => (_, socket) => void socket.resetAndDestroy(),
+  })
+  await expect(met.session.restart(signal)).rejects.toMatchObject({
+    code: 'redfish.connection-lost',
+  })
+  expect(met.types).toEqual(['ForceRestart'])
 })
 
 describe('the type of reset', () => {

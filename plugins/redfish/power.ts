@@ -93,7 +93,10 @@ async function confirm(
   )
 }
 
-/** Looks, orders, and looks again, until the state is there or its time is over. */
+/**
+ * Looks, orders, and looks again, until the state is there or its time is over. A refusal may mean
+ * that it is so already: the next look decides, not the answer.
+ */
 async function change(parts: PowerParts, what: Change, signal: AbortSignal): Promise<void> {
   const { options, note } = parts
   const { wanted } = what
@@ -105,9 +108,6 @@ async function change(parts: PowerParts, what: Change, signal: AbortSignal): Pro
     const answer = await send(parts, system, what, tries, signal)
     if (answer?.ok) return confirm(parts, answer, wanted, left(), signal)
     if (answer) {
-      // Already so, or on its way there: the state decides, not the answer.
-      const soon = Math.min(options.pollMs, left())
-      if (what.skips && (await reached(parts, wanted, soon, signal))) return
       if (!mayPass(answer, tries) || left() === 0) throw refused(answer, wanted)
       note('info', `${told(answer)}; trying again.`)
     }

@@ -61,9 +61,9 @@ describe('a survey', () => {
   })
 
   test('says why no plan is possible, instead of failing', async () => {
-    const found = await survey(capturedTree('gigabyte-h262z63-ami-12.84.13'))
+    const found = await survey(capturedTree('dmtf-public-rackmount1-1.15'))
     expect(found.plan).toBeUndefined()
-    expect(found.text).toContain('can not take a boot image and a task image')
+    expect(found.text).toContain('has no InsertMedia and takes no PATCH')
   })
 
   test.each([

@@ -9,6 +9,15 @@ export interface WaitPlan {
   readonly signal: AbortSignal
 }
 
+/** Waits for work that others wait for too: the signal ends the wait, not the work. */
+export function waitWith<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const onAbort = () => reject(signal.reason)
+  if (signal.aborted) onAbort()
+  signal.addEventListener('abort', onAbort, { once: true })
+  return Promise.race([aborted, work]).finally(() => signal.removeEventListener('abort', onAbort))
+}
+
 /** Looks until `look` gives something; undefined when the time is over. */
 export async function waitFor<T>(
   plan: WaitPlan,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import type { ControllerIdentity, ControllerProfile } from './controller.ts'
+import type { ControllerIdentity, ControllerProfile, ProfileFacts } from './controller.ts'
 
 /** What the image in it is for; which of the controller's drives that is, the media plan says. */
 export type MediaSlot = 'boot' | 'task'
@@ -44,7 +44,7 @@ export interface BmcState {
 /** What `probe` shows. Read only. */
 export interface ControllerSurvey extends BmcState {
   readonly identity: ControllerIdentity
-  readonly profile: ControllerProfile
+  readonly profile: ProfileFacts
   /** Undefined when no plan is possible; then a warning says why. */
   readonly plan: MediaPlan | undefined
   readonly systemUri: string

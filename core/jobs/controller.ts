@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+import type { ControllerActions } from './oem.ts'
 
 /** What a controller says of itself, read through links from its service root. */
 export interface ControllerIdentity {
@@ -48,17 +49,35 @@ export interface ControllerRules {
   readonly twoImages?: boolean
   /** `SKU` is the unit's tag (equal to the DMI serial). */
   readonly skuIsSerial?: boolean
+  /** Members of the session's body beside name and password; known by the service root alone. */
+  readonly loginWith?: Readonly<Record<string, unknown>>
   /** Warnings about licence or firmware, shown by `probe`. */
   readonly advice?: readonly string[]
   /** Licence, lockdown and the like, looked up by `probe`. */
   readonly checks?: readonly ProbeCheck[]
 }
 
-/** Rules as data; OEM actions where data will not do come with the vendor matrix. */
+/** What a family does otherwise: rules as data, functions only where data will not do. */
 export interface ControllerProfile {
   /** Kebab case, e.g. `dell-idrac9`. */
   readonly name: string
   /** Why this profile was taken: the fact that matched. */
   readonly because: string
   readonly rules: ControllerRules
+  readonly actions?: ControllerActions
 }
+
+/** A profile as it is kept with a survey: plain JSON. */
+export interface ProfileFacts {
+  readonly name: string
+  readonly because: string
+  readonly rules: ControllerRules
+  /** Verbs that are done by OEM actions; absent when none is. */
+  readonly oem?: readonly (keyof ControllerActions)[]
+}
+
+/** What is kept of a profile: its functions become their names. */
+export const factsOf = ({ name, because, rules, actions }: ControllerProfile): ProfileFacts => ({
+  ...{ name, because, rules },
+  ...(actions && { oem: Object.keys(actions) as (keyof ControllerActions)[] }),
+})

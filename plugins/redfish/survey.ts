@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { Fault } from '../../core/faults.ts'
 import type { BmcState, ControllerSurvey, MediaPlan } from '../../core/jobs/bmc.ts'
+import { factsOf } from '../../core/jobs/controller.ts'
 import { aliasesOf, realName } from './aliases.ts'
 import type { Contact } from './contact.ts'
 import type { VirtualDrive } from './drives.ts'
@@ -62,7 +63,7 @@ export async function takeSurvey(
   return {
     ...(await parts.read(signal)),
     identity: finding.identity,
-    profile,
+    profile: factsOf(profile),
     plan: 'missingBecause' in plan ? undefined : plan,
     systemUri: finding.systemUri,
     serial: realName(system.SerialNumber),

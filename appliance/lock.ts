@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import { open, readFile, rm } from 'node:fs/promises'
+import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { defineFaults } from '../core/faults.ts'
 import type { Db } from '../core/store/client.ts'
-import { readSetting, writeSetting } from '../core/store/settings.ts'
+import { readSetting, removeSetting, writeSetting } from '../core/store/settings.ts'
 import { SECOND } from '../core/units.ts'
 
 export const lockFaults = defineFaults('lock', {
@@ -20,11 +20,33 @@ async function beganAt(pid: number): Promise<string | undefined> {
 
 const mine = async () => `${process.pid} ${await beganAt(process.pid)}\n`
 
-/** Whose lock file it is, when that process still lives; a pid alone may have been given anew. */
-async function livingHolder(path: string): Promise<number | undefined> {
-  const [pid = '', began = ''] = (await readFile(path, 'utf8').catch(() => '')).trim().split(' ')
-  const alive = pid === '' ? undefined : await beganAt(Number(pid))
+const textOf = (path: string) => readFile(path, 'utf8').catch(() => '')
+
+/** Who wrote that, when that process still lives; a pid alone may have been given anew. */
+async function livingHolder(text: string): Promise<number | undefined> {
+  const [pid = '', began = ''] = text.trim().split(' ')
+  const alive = /^\d+$/.test(pid) ? await beganAt(Number(pid)) : undefined
   return alive !== undefined && alive === began ? Number(pid) : undefined
+}
+
+/** True when the file was linked; false when there is one already. */
+async function linked(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw error
+  }
+}
+
+/** Takes away the lock that was judged as dead, and puts back another one that came in its place. */
+async function clear(path: string, dead: string): Promise<void> {
+  const aside = `${path}.${crypto.randomUUID()}`
+  await rename(path, aside).catch(() => undefined)
+  const text = await textOf(aside)
+  if (text !== '' && text !== dead) await linked(aside, path)
+  await rm(aside, { force: true })
 }
 
 /**
@@ -33,22 +55,25 @@ async function livingHolder(path: string): Promise<number | undefined> {
  */
 export async function lockFolder(dataDir: string): Promise<AsyncDisposable> {
   const path = join(dataDir, 'slipway.lock')
-  for (let attempt = 0; attempt < 2; attempt++) {
-    try {
-      await using file = await open(path, 'wx', 0o600)
-      await file.writeFile(await mine())
-      return { [Symbol.asyncDispose]: () => rm(path, { force: true }) }
-    } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause
-      const holder = await livingHolder(path)
+  // Linked when it is whole: nobody finds a lock that does not say whose it is.
+  const own = `${path}.${crypto.randomUUID()}`
+  await writeFile(own, await mine(), { mode: 0o600 })
+  try {
+    for (let attempt = 0; attempt < 2; attempt++) {
+      if (await linked(own, path)) {
+        return { [Symbol.asyncDispose]: () => rm(path, { force: true }) }
+      }
+      const text = await textOf(path)
+      const holder = await livingHolder(text)
       if (holder !== undefined) {
         throw lockFaults.held(
           `another slipway (pid ${holder}) serves the data folder ${dataDir}; stop it, or choose another folder with --data`,
-          { cause },
         )
       }
-      await rm(path, { force: true })
+      await clear(path, text)
     }
+  } finally {
+    await rm(own, { force: true })
   }
   throw lockFaults.held(
     `two processes want the data folder ${dataDir} at the same moment; try again`,
@@ -73,7 +98,7 @@ export async function lockRemote(db: Db): Promise<AsyncDisposable> {
   const instance = crypto.randomUUID()
   const beat = (first: boolean) =>
     db.write(async (tx) => {
-      const owner = (await readSetting(tx, 'owner')) as Owner | null | undefined
+      const owner = (await readSetting(tx, 'owner')) as Owner | undefined
       const foreign = owner && owner.instance !== instance && Date.now() - owner.at < STALE_MS
       const dead = owner?.host === hostname() && (await beganAt(owner.pid)) === undefined && first
       if (foreign && !dead) {
@@ -95,7 +120,7 @@ export async function lockRemote(db: Db): Promise<AsyncDisposable> {
   return {
     async [Symbol.asyncDispose]() {
       clearInterval(timer)
-      await db.write((tx) => writeSetting(tx, 'owner', null))
+      await db.write((tx) => removeSetting(tx, 'owner'))
     },
   }
 }

@@ -14,3 +14,7 @@ export async function writeSetting(tx: Tx, name: string, value: unknown): Promis
     .values({ name, value })
     .onConflictDoUpdate({ target: settings.name, set: { value } })
 }
+
+export async function removeSetting(tx: Tx, name: string): Promise<void> {
+  await tx.delete(settings).where(eq(settings.name, name))
+}

@@ -8,7 +8,7 @@ import { redfishFaults } from './faults.ts'
 import { ComputerSystem, Manager, parseResource } from './resources.ts'
 
 /** A place where drives were found, in the order in which they are to be preferred. */
-export interface DriveBay {
+interface DriveBay {
   readonly owner: Drive['owner']
   readonly uris: readonly string[]
 }
@@ -17,7 +17,7 @@ export interface DriveBay {
 const MISSING = redfishFaults.missing('').code
 
 /** Where drives are: below the system, then below every manager; each drive once. */
-export async function findBays(
+async function findBays(
   client: Client,
   systemUri: string,
   managerUris: readonly string[],

@@ -52,7 +52,7 @@ async function managersOf(
 
 const keys = (value: Readonly<Record<string, unknown>> | undefined) => Object.keys(value ?? {})
 
-export function identityOf(
+function identityOf(
   root: Root,
   system: ComputerSystem,
   managers: readonly Manager[],

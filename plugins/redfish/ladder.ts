@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import type { ControllerRules } from '../../core/jobs/controller.ts'
-import { keyOf, type Message } from './messages.ts'
+import { keyOf, type Message, wordsOf } from './messages.ts'
 
 /** Body of an InsertMedia order. */
 export type InsertBody = Readonly<Record<string, string | boolean>>
@@ -63,7 +63,7 @@ export function createLadder({ imageUrl, rules, required, by }: LadderParts): La
 
   /** Members that the messages mention by name. */
   function mentioned(messages: readonly Message[]): readonly string[] {
-    const words = messages.map(({ text, args }) => `${text} ${args.join(' ')}`).join(' ')
+    const words = messages.map((one) => `${wordsOf(one)} ${one.args.join(' ')}`).join(' ')
     const names = all.flatMap((rung) => Object.keys(rung))
     return names.filter((name) => new RegExp(`\\b${name}\\b`).test(words))
   }

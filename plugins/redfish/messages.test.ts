@@ -27,6 +27,8 @@ describe('what a body says', () => {
 
   test('one object in place of the list', () => {
     expect(messagesOf(oneObject).map(({ id }) => id)).toEqual(['Base.1.5.GeneralError'])
+    // What is wrong stands in the resolution.
+    expect(quote(messagesOf(oneObject))).toContain('unsupported media type')
   })
 
   test('an id with arguments where there is no sentence, as iLO sends it', () => {

@@ -1,14 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+import type { OemMessage } from '../../core/jobs/oem.ts'
 
-/** One message of a controller (Redfish `Message` object), as far as it said something. */
-export interface Message {
-  /** `Base.1.8.ActionParameterMissing`; '' when the controller gave none. */
-  readonly id: string
-  /** Word for word; '' when it gave only an id, as iLO does. */
-  readonly text: string
-  readonly args: readonly string[]
-  readonly resolution: string
-}
+/** The same for the engine and for OEM actions. */
+export type Message = OemMessage
 
 const record = (value: unknown): Record<string, unknown> | undefined =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -54,9 +48,17 @@ export function messagesOf(body: unknown): readonly Message[] {
 /** Name of a message without registry and version: `ActionParameterMissing`. */
 export const keyOf = (message: Message) => message.id.split('.').at(-1) ?? ''
 
+/** Its sentence; a general error says what is wrong in its resolution, if anywhere (iDRAC, captured by sushy). */
+export const wordsOf = (message: Message) =>
+  keyOf(message) === 'GeneralError' && message.resolution !== ''
+    ? `${message.text} ${message.resolution}`.trim()
+    : message.text
+
 /** The messages as the controller worded them, in one line; '' when it said nothing. */
 export function quote(messages: readonly Message[]): string {
-  const sayings = messages.map(({ id, text, args }) => {
+  const sayings = messages.map((message) => {
+    const { id, args } = message
+    const text = wordsOf(message)
     if (!text) return args.length > 0 ? `${id} (${args.join(', ')})` : id
     return id ? `“${text}” (${id})` : `“${text}”`
   })

@@ -15,7 +15,7 @@ export interface PatchTarget {
  * weak one, community.general #6434), and none at all. An empty tag is no tag (sushy note
  * fix-missing-etags).
  */
-export function matchesOf(etag: string | undefined): readonly (string | undefined)[] {
+function matchesOf(etag: string | undefined): readonly (string | undefined)[] {
   if (!etag || etag === '""' || etag === 'W/""') return [undefined]
   const strong = etag.replace(/^W\//, '')
   return strong === etag ? [etag, undefined] : [etag, strong, undefined]

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { sentence } from '../core/faults.ts'
 import type { Hooks, TappableHooks } from '../core/hooks.ts'
 import type { ControllerIdentity, ControllerProfile } from '../core/jobs/controller.ts'
 import type { Logger } from '../core/log.ts'
@@ -56,7 +55,7 @@ function hooksFor(name: string, hooks: Hooks, log: Logger): TappableHooks {
           try {
             await check()
           } catch (error) {
-            throw new Error(`${name}: ${sentence(error)}`, { cause: error })
+            throw new Error(name, { cause: error })
           }
         }),
     },

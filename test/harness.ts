@@ -103,16 +103,21 @@ export async function startAppliance(options: HarnessOptions = {}): Promise<Runn
   })
   const parent = (await Bun.file(`${FAST}/.`).exists()) ? FAST : tmpdir()
   const dataDir = options.dataDir ?? (await mkdtemp(join(parent, 'slipway-test-')))
+  // Of a start that fails nothing stays open, and no folder.
+  await using opening = new AsyncDisposableStack()
+  if (!options.dataDir) opening.defer(() => rm(dataDir, { recursive: true, force: true }))
   const clock = options.clock ?? createClock()
   const logged: string[] = []
   const log = createLog(config.core.log.level, { write: (line) => void logged.push(line) })
   const addresses = createAddresses(config.core.server.names)
-  const appliance = await openAppliance({
-    ...{ config, dataDir, plugins, addresses, log },
-    version: { version: '0.0.0', commit: 'test', commitDate: '' },
-    now: clock.now,
-  })
-  const listeners = await openListeners(appliance, config.core, addresses, log)
+  const appliance = opening.use(
+    await openAppliance({
+      ...{ config, dataDir, plugins, addresses, log },
+      version: { version: '0.0.0', commit: 'test', commitDate: '' },
+      now: clock.now,
+    }),
+  )
+  const listeners = opening.use(await openListeners(appliance, config.core, addresses, log))
   await appliance.start()
   const adminToken = (await Bun.file(join(dataDir, 'admin.token')).text()).trim()
 
@@ -135,6 +140,7 @@ export async function startAppliance(options: HarnessOptions = {}): Promise<Runn
       body: isJson ? JSON.parse(text) : text,
     }
   }
+  opening.move()
   let stopped = false
   const stop = async () => {
     if (stopped) return

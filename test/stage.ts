@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { expect } from 'bun:test'
+import { builtInPlugins } from '../appliance/plugins.ts'
+import type { Plugin } from '../core/plugin.ts'
 import type { MachineSpec } from '../plugins/simulator/index.ts'
 import {
   type Answer,
@@ -14,9 +16,13 @@ export const complete = (job: Answer['body']) => job.status === 'complete'
 export const claimed = (job: Answer['body']) => job.claimed_at !== undefined
 
 /** An appliance with one simulated Dell, ready for a job. */
-export async function ready(spec: Partial<MachineSpec> = {}, set: readonly string[] = []) {
+export async function ready(
+  spec: Partial<MachineSpec> = {},
+  set: readonly string[] = [],
+  plugins: readonly Plugin[] = builtInPlugins,
+) {
   await using scope = new AsyncDisposableStack()
-  const running = scope.use(await startAppliance({ set }))
+  const running = scope.use(await startAppliance({ set, plugins }))
   await importMaintenance(running)
   const simulator = scope.use(await addSimulated(running, { personality: 'dell-r750', ...spec }))
   const [machine] = simulator.machines

@@ -1,17 +1,29 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import type { Drive } from './bmc.ts'
 
-/** What a controller answered; its words are free of secrets. */
+/** One message of a controller (Redfish `Message` object), as far as it said something. */
+export interface OemMessage {
+  /** `Base.1.8.ActionParameterMissing`; '' when the controller gave none. */
+  readonly id: string
+  /** Word for word; '' when it gave only an id, as iLO does. */
+  readonly text: string
+  readonly args: readonly string[]
+  readonly resolution: string
+}
+
+/** An answer of the BMC, its body parsed, its words free of secrets. */
 export interface OemAnswer {
+  readonly host: string
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  readonly path: string
   readonly status: number
   readonly ok: boolean
-  /** Parsed JSON; undefined when there is none. To be checked by a schema before it is used. */
+  header(name: string): string | undefined
+  /** Parsed JSON, to be checked before it is used; undefined when the body is empty or no JSON. */
   readonly body: unknown
+  readonly messages: readonly OemMessage[]
   /** What it said, word for word, in one line; '' when nothing. */
   readonly said: string
-  /** Message ids, e.g. `iBMC.1.0.ConnectionOccupied`. */
-  readonly messageIds: readonly string[]
-  header(name: string): string | undefined
 }
 
 /** What was attempted: the fault's code is `redfish.` and this word. */

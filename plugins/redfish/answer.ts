@@ -1,22 +1,11 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+import type { OemAnswer } from '../../core/jobs/oem.ts'
 import type { Method, RawAnswer } from './connection.ts'
 import { type Message, messagesOf, quote } from './messages.ts'
 import type { Redactor } from './redact.ts'
 
-/** An answer of the BMC, its body parsed, its words free of secrets. */
-export interface Answer {
-  readonly host: string
-  readonly method: Method
-  readonly path: string
-  readonly status: number
-  readonly ok: boolean
-  header(name: string): string | undefined
-  /** Parsed JSON; undefined when the body is empty or no JSON. */
-  readonly body: unknown
-  readonly messages: readonly Message[]
-  /** What it said, word for word, in one line; '' when nothing. */
-  readonly said: string
-}
+/** The same for the engine and for OEM actions. */
+export type Answer = OemAnswer
 
 const clean = (message: Message, redactor: Redactor): Message => ({
   id: message.id,

@@ -5,6 +5,7 @@ import type { Client, Note } from './client.ts'
 import { membersOf } from './collection.ts'
 import { type InfoReader, readDrive, type VirtualDrive } from './drives.ts'
 import { redfishFaults } from './faults.ts'
+import type { OemParts } from './oem.ts'
 import { ComputerSystem, Manager, parseResource } from './resources.ts'
 
 /** A place where drives were found, in the order in which they are to be preferred. */
@@ -47,18 +48,37 @@ async function findBays(
   return bays
 }
 
-/** The drives of one session: their places are looked up once, their state each time. */
-export function createDriveReader({
-  client,
-  finding,
-  info,
-  note,
-}: {
+/** What drives are read with. */
+export interface DriveReaderParts {
   readonly client: Client
   readonly finding: { readonly systemUri: string; readonly managerUris: readonly string[] }
   readonly info: InfoReader
   readonly note: Note
-}) {
+  readonly oem: OemParts
+}
+
+/** The drives that the family's own way knows take the places of listed ones, or stand beside them. */
+async function withOemDrives(
+  { actions, open }: OemParts,
+  listed: readonly VirtualDrive[],
+  signal: AbortSignal,
+): Promise<readonly VirtualDrive[]> {
+  if (!actions.drives) return listed
+  const found = await actions.drives(
+    open(signal),
+    listed.map(({ drive }) => drive),
+  )
+  const nothing = { insertTarget: undefined, ejectTarget: undefined, etag: undefined }
+  const own = found.map((drive) => {
+    const twin = listed.find((each) => each.drive.uri === drive.uri)
+    return { ...nothing, patchable: false, required: [], ...twin, drive, byOem: true }
+  })
+  const others = listed.filter(({ drive }) => !own.some((each) => each.drive.uri === drive.uri))
+  return [...own, ...others]
+}
+
+/** The drives of one session: their places are looked up once, their state each time. */
+export function createDriveReader({ client, finding, info, note, oem }: DriveReaderParts) {
   // Only what was found is kept, not the search: it ends with the signal of whoever began it.
   let known: readonly DriveBay[] | undefined
   const bays = async (signal: AbortSignal) => {
@@ -77,11 +97,15 @@ export function createDriveReader({
           return undefined
         }),
       )
-      return (await Promise.all(drives)).filter((drive) => drive !== undefined)
+      const listed = (await Promise.all(drives)).filter((drive) => drive !== undefined)
+      return withOemDrives(oem, listed, signal)
     },
     async one(uri: string, signal: AbortSignal): Promise<VirtualDrive> {
-      const owner = (await bays(signal)).find(({ uris }) => uris.includes(uri))?.owner ?? 'manager'
-      return readDrive(client, uri, owner, info, signal)
+      const owner = (await bays(signal)).find(({ uris }) => uris.includes(uri))?.owner
+      const listed = owner && (await readDrive(client, uri, owner, info, signal))
+      const drives = await withOemDrives(oem, listed ? [listed] : [], signal)
+      const drive = drives.find((each) => each.drive.uri === uri)
+      return drive ?? readDrive(client, uri, 'manager', info, signal)
     },
   }
 }

@@ -6,6 +6,7 @@ import { type Contact, type ContactParts, openContact } from './contact.ts'
 import { ejectMedia } from './eject.ts'
 import { insertMedia } from './insert.ts'
 import type { MediaParts } from './media.ts'
+import { createOemClient } from './oem.ts'
 import { findPlace, overrideOf, targetsOf } from './override.ts'
 import { planMedia } from './plan.ts'
 import { type PowerParts, powerOff, powerOn, restart } from './power.ts'
@@ -56,11 +57,12 @@ export async function openBmc(parts: ContactParts): Promise<Bmc> {
   const { client, finding, profile, note, info, connection } = contact
   const { options } = parts
   const { systemUri, identity } = finding
-  const { rules } = profile
-  const drives = createDriveReader(contact)
+  const { rules, actions = {} } = profile
+  const oem = { actions, open: createOemClient({ client, finding, note, options }) }
+  const drives = createDriveReader({ client, finding, info, note, oem })
   const power: PowerParts = { client, systemUri, info, note, options }
-  const boot: BootParts = { client, systemUri, rules, note, options }
-  const media: MediaParts = { client, rules, note, read: drives.one, options }
+  const boot: BootParts = { client, systemUri, rules, oem, note, options }
+  const media: MediaParts = { client, rules, oem, note, read: drives.one, options }
   const read = (signal: AbortSignal) => readState(contact, drives, signal)
   const plan = (signal: AbortSignal) => readPlan(contact, drives, signal)
   return {

@@ -5,6 +5,7 @@ import type { Client, Note } from './client.ts'
 import type { RedfishOptions } from './config.ts'
 import { redfishFaults } from './faults.ts'
 import { saysNotDuringPost } from './messages.ts'
+import type { OemParts } from './oem.ts'
 import {
   type BootBody,
   type BootSettings,
@@ -23,6 +24,7 @@ export interface BootParts {
   readonly client: Client
   readonly systemUri: string
   readonly rules: ControllerRules
+  readonly oem: OemParts
   readonly note: Note
   readonly options: Pick<RedfishOptions, 'pollMs' | 'bootTimeoutMs'>
 }
@@ -85,8 +87,8 @@ async function writeFirst(
   throw generalFault(answer) ?? redfishFaults.boot(`${told(answer)}: the boot override is not set.`)
 }
 
-/** The next boot goes to `target`. Throws `redfish.boot` when the controller does not allow or take it. */
-export async function overrideBootOnce(
+/** Throws `redfish.boot` when the controller does not allow or take it. */
+async function overrideByStandard(
   parts: BootParts,
   target: string,
   signal: AbortSignal,
@@ -100,10 +102,28 @@ export async function overrideBootOnce(
   await writeFirst(parts, at, onceBodies(parts.rules, at.boot, target), signal)
 }
 
+/** The next boot goes to `target`. */
+export async function overrideBootOnce(
+  parts: BootParts,
+  target: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const standard = () => overrideByStandard(parts, target, signal)
+  const { bootOnce = standard } = parts.oem.actions
+  await bootOnce({ oem: parts.oem.open(signal), target, standard })
+}
+
 /** Sends nothing when it reads Disabled, as it does after a boot that used it up. */
-export async function clearBootOverride(parts: BootParts, signal: AbortSignal): Promise<void> {
+async function clearByStandard(parts: BootParts, signal: AbortSignal): Promise<void> {
   const at = await place(parts, signal)
   const enabled = at.boot.BootSourceOverrideEnabled
   if (enabled === undefined || enabled === 'Disabled') return
   await writeFirst(parts, at, clearBodies(at.boot), signal)
+}
+
+/** The next boot goes where the machine's own settings say. */
+export async function clearBootOverride(parts: BootParts, signal: AbortSignal): Promise<void> {
+  const standard = () => clearByStandard(parts, signal)
+  const { clearBoot = standard } = parts.oem.actions
+  await clearBoot({ oem: parts.oem.open(signal), standard })
 }

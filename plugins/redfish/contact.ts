@@ -6,7 +6,7 @@ import type { Credentials, Machine } from '../../core/machines/machine.ts'
 import { type Client, createClient, type Note, patiently } from './client.ts'
 import type { RedfishOptions } from './config.ts'
 import { type Connection, openConnection } from './connection.ts'
-import { discover, type Finding } from './discovery.ts'
+import { discover, type Finding, identityOf } from './discovery.ts'
 import { createInfoReader, type InfoReader } from './drives.ts'
 import { createExchange } from './exchange.ts'
 import { redfishFaults } from './faults.ts'
@@ -55,7 +55,10 @@ async function makeContact(parts: ContactParts, signal: AbortSignal): Promise<Co
   const exchange = createExchange(connection, redactor)
   const root = await patiently(options, signal, () => readRoot(exchange, signal))
   const sessionsUri = sessionsUriOf(root)
-  const login = createLogin({ exchange, origin, credentials, redactor, ledger, sessionsUri, note })
+  // Before the login nothing but the root is known.
+  const { loginWith } = parts.profileOf(identityOf(root, undefined, [])).rules
+  const opening = { exchange, origin, credentials, redactor, ledger, sessionsUri, loginWith, note }
+  const login = createLogin(opening)
   scope.defer(() => login.close(AbortSignal.timeout(options.requestTimeoutMs)))
   const client = createClient({ host, exchange, login, note, options })
   const finding = await discover(client, root, machine.bmc.systemUri, signal)

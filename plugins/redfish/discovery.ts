@@ -52,24 +52,25 @@ async function managersOf(
 
 const keys = (value: Readonly<Record<string, unknown>> | undefined) => Object.keys(value ?? {})
 
-function identityOf(
+/** What is known of a controller; of its service root alone when nothing else is given. */
+export function identityOf(
   root: Root,
-  system: ComputerSystem,
+  system: ComputerSystem | undefined,
   managers: readonly Manager[],
 ): ControllerIdentity {
   const first = managers[0]
   return {
-    vendor: root.Vendor || system.Manufacturer || first?.Manufacturer || '',
+    vendor: root.Vendor || system?.Manufacturer || first?.Manufacturer || '',
     product: root.Product ?? '',
     redfishVersion: root.RedfishVersion ?? '',
-    systemManufacturer: system.Manufacturer ?? '',
-    systemModel: system.Model ?? '',
+    systemManufacturer: system?.Manufacturer ?? '',
+    systemModel: system?.Model ?? '',
     managerModel: first?.Model ?? '',
     managerFirmware: first?.FirmwareVersion ?? '',
     oem: [
       ...new Set([
         ...keys(root.Oem),
-        ...keys(system.Oem),
+        ...keys(system?.Oem),
         ...managers.flatMap((manager) => keys(manager.Oem)),
       ]),
     ],

@@ -9,6 +9,8 @@ export interface VirtualDrive {
   readonly drive: Drive
   readonly insertTarget: string | undefined
   readonly ejectTarget: string | undefined
+  /** Takes images by the family's own action. */
+  readonly byOem: boolean
   /** PATCH stands in `Allow`. */
   readonly patchable: boolean
   /** Parameters of InsertMedia that the controller says it requires. */
@@ -77,6 +79,7 @@ export async function readDrive(
     },
     insertTarget: insert?.target,
     ejectTarget: media.Actions?.['#VirtualMedia.EjectMedia']?.target,
+    byOem: false,
     patchable: allows(answer, 'PATCH'),
     required: parameters.filter(({ Required }) => Required).map(({ Name }) => Name),
     etag: etagOf(answer, media['@odata.etag']),

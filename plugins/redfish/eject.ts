@@ -58,6 +58,24 @@ async function giveOrder(
   )
 }
 
+/** The family's own eject, where it has one. What it throws stands only while the image is in. */
+async function giveOemOrder(
+  parts: MediaParts,
+  virtual: VirtualDrive,
+  ours: (imageUrl: string) => boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  const { drive } = virtual
+  const standard = () => giveOrder(parts, virtual, ours, signal)
+  const { eject = standard } = parts.oem.actions
+  try {
+    await eject({ oem: parts.oem.open(signal), drive, standard })
+  } catch (error) {
+    signal.throwIfAborted()
+    if (!isOut(await parts.read(drive.uri, signal), ours)) throw error
+  }
+}
+
 /** Takes the image out of a drive and looks that it is out; `stale` when the drive still shows it at the end. */
 export async function ejectMedia(
   parts: MediaParts,
@@ -67,7 +85,7 @@ export async function ejectMedia(
 ): Promise<'confirmed' | 'stale'> {
   const virtual = await parts.read(uri, signal)
   if (isOut(virtual, ours)) return 'confirmed'
-  await giveOrder(parts, virtual, ours, signal)
+  await giveOemOrder(parts, virtual, ours, signal)
   const { pollMs, ejectTimeoutMs: limitMs } = parts.options
   const out = await waitFor({ pollMs, limitMs, signal }, async () =>
     isOut(await parts.read(uri, signal), ours) ? true : undefined,

@@ -102,17 +102,14 @@ async function confirm(parts: MediaParts, uri: string, imageUrl: string, signal:
   )
 }
 
-/** Puts the image into the drive, whatever was in it, and looks that it is there. */
-export async function insertMedia(
+/** The standard's action, or a PATCH. Throws `redfish.insert` when the drive does not take the image. */
+async function insertByStandard(
   parts: MediaParts,
-  uri: string,
+  virtual: VirtualDrive,
   imageUrl: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const { client, options, note } = parts
-  // `Inserted` may be left from before: never believed, always out first (ironic note fix-redfish-vmedia-stale-insert-skip).
-  await ejectMedia(parts, uri, everything, signal)
-  const virtual = await parts.read(uri, signal)
+  const { client, options } = parts
   const { drive } = virtual
   const answer = await climb(parts, virtual, imageUrl, signal)
   if (!answer.ok)
@@ -124,6 +121,23 @@ export async function insertMedia(
     )
   const plan = { pollMs: options.pollMs, limitMs: options.insertTimeoutMs }
   await awaitTask(client, answer, `Insert into drive ${drive.id}`, plan, signal)
+}
+
+/** Puts the image into the drive, whatever was in it, and looks that it is there. */
+export async function insertMedia(
+  parts: MediaParts,
+  uri: string,
+  imageUrl: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const { client, note, oem } = parts
+  // `Inserted` may be left from before: never believed, always out first (ironic note fix-redfish-vmedia-stale-insert-skip).
+  await ejectMedia(parts, uri, everything, signal)
+  const virtual = await parts.read(uri, signal)
+  const { drive } = virtual
+  const standard = () => insertByStandard(parts, virtual, imageUrl, signal)
+  const { insert = standard } = oem.actions
+  await insert({ oem: oem.open(signal), drive, imageUrl, standard })
   await confirm(parts, uri, imageUrl, signal)
   note('info', `Drive ${drive.id} of the BMC ${client.host} has the image.`)
 }

@@ -6,11 +6,13 @@ import { type Answer, told } from './answer.ts'
 import type { Client, Note } from './client.ts'
 import type { RedfishOptions } from './config.ts'
 import type { VirtualDrive } from './drives.ts'
+import type { OemParts } from './oem.ts'
 
 /** What insert and eject work with. */
 export interface MediaParts {
   readonly client: Client
   readonly rules: ControllerRules
+  readonly oem: OemParts
   readonly note: Note
   /** Reads one drive afresh. */
   readonly read: (uri: string, signal: AbortSignal) => Promise<VirtualDrive>
@@ -28,7 +30,7 @@ const ATTEMPTS = 4
  * what they did is judged by reading the drive.
  */
 export async function order(
-  parts: MediaParts,
+  parts: { readonly note: Note; readonly options: Pick<RedfishOptions, 'rungPauseMs'> },
   signal: AbortSignal,
   send: () => Promise<Answer>,
 ): Promise<Answer> {

@@ -16,6 +16,7 @@ function drive(id: string, mediaTypes: string[], schemes: Drive['schemes']): Vir
     },
     insertTarget: `${uri}/Actions/VirtualMedia.InsertMedia`,
     ejectTarget: undefined,
+    byOem: false,
     patchable: false,
     required: [],
     etag: undefined,

@@ -21,12 +21,15 @@ const isCd = ({ mediaTypes }: Drive) =>
 const isUsb = ({ mediaTypes }: Drive) => mediaTypes.includes('USBStick')
 
 /** Why a drive can not take an image of ours; undefined when it can. */
-function uselessBecause({ drive, insertTarget, patchable }: VirtualDrive, rules: ControllerRules) {
+function uselessBecause(
+  { drive, insertTarget, patchable, byOem }: VirtualDrive,
+  rules: ControllerRules,
+) {
   const usable = rules.usableDrives === undefined ? undefined : new RegExp(rules.usableDrives)
   if (usable && !usable.test(drive.id) && !usable.test(drive.uri))
     return 'is not usable by the profile'
   const byPatch = patchable || rules.insertBy === 'patch'
-  if (!insertTarget && !byPatch) return 'has no InsertMedia and takes no PATCH'
+  if (!insertTarget && !byPatch && !byOem) return 'has no InsertMedia and takes no PATCH'
   if (drive.schemes.length === 0) return 'fetches neither http nor https'
   return undefined
 }

@@ -19,6 +19,8 @@ export interface SessionParts {
   readonly ledger: SessionLedger
   /** The Sessions collection as the service root links it; undefined when it links none. */
   readonly sessionsUri: string | undefined
+  /** Members of the login's body beside name and password. */
+  readonly loginWith?: Readonly<Record<string, unknown>> | undefined
   readonly note: (level: 'info' | 'warn', message: string) => void
 }
 
@@ -54,7 +56,8 @@ function basic({ credentials, redactor, note }: SessionParts, basicBecause: stri
 export async function openSession(parts: SessionParts, signal: AbortSignal): Promise<Session> {
   const { exchange, origin, credentials, redactor, ledger, sessionsUri } = parts
   if (sessionsUri === undefined) return basic(parts, 'its service root links no sessions')
-  const body = { UserName: credentials.username, Password: credentials.password }
+  const { username: UserName, password: Password } = credentials
+  const body = { UserName, Password, ...parts.loginWith }
   const answer = await exchange({ method: 'POST', path: sessionsUri, body }, signal)
   if (!answer.ok) {
     if (!sessionsRefused(answer)) throw refusal(answer)

@@ -2,28 +2,35 @@
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Hono } from 'hono'
+import { auditOperations } from '../core/audit/operations.ts'
 import { recordCalls } from '../core/audit/record-calls.ts'
 import { auditRoutes } from '../core/audit/routes.ts'
 import { type AuthSystem, createAuth } from '../core/auth/create-auth.ts'
+import { userOperations } from '../core/auth/operations.ts'
 import { userRoutes } from '../core/auth/routes.ts'
 import { type Certificates, createCertificates } from '../core/certificates/certificates.ts'
 import { createHooks, type Hooks } from '../core/hooks.ts'
 import type { ApiEnv } from '../core/http/env.ts'
 import { healthRoutes } from '../core/http/health.ts'
+import { applianceOperations } from '../core/http/operations.ts'
 import { createBook } from '../core/jobs/book.ts'
 import { createEvidence, type Evidence } from '../core/jobs/evidence.ts'
 import { createFeed } from '../core/jobs/feed.ts'
 import { createJobs, type Jobs } from '../core/jobs/jobs.ts'
+import { jobOperations } from '../core/jobs/operations.ts'
 import type { JobParts } from '../core/jobs/parts.ts'
 import { createRecipes } from '../core/jobs/recipes.ts'
 import { jobRoutes } from '../core/jobs/routes.ts'
 import { createRunner, type Runner } from '../core/jobs/runner.ts'
+import { openTranscripts } from '../core/jobs/transcripts.ts'
 import type { Logger } from '../core/log.ts'
 import { createMachines, type Machines } from '../core/machines/machines.ts'
+import { machineOperations } from '../core/machines/operations.ts'
 import { machineRoutes } from '../core/machines/routes.ts'
 import type { Plugin } from '../core/plugin.ts'
 import { openSealer } from '../core/seal.ts'
 import type { Db } from '../core/store/client.ts'
+import { callOperations } from '../core/webhook/operations.ts'
 import { bootedRoutes, machineRoutes as callRoutes } from '../core/webhook/routes.ts'
 import type { Version } from '../schemas/version.ts'
 import type { OwnAddresses } from './addresses.ts'
@@ -102,10 +109,12 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
   const recipes = createRecipes(hooks)
   const machines = createMachines({ db, sealer, now })
   const evidence = createEvidence({ db, hooks, feed, log, now, limits: config.limits })
+  const transcripts = await openTranscripts(join(dataDir, 'transcripts'), log)
+  opening.defer(() => transcripts.settled())
   const caPem = () => certificates.caPem
   const parts: JobParts = {
     ...{ db, hooks, book, recipes, machines, sealer, addresses, config, log, now },
-    ...{ taskIsoDir, caPem },
+    ...{ transcripts, taskIsoDir, caPem },
   }
   const jobs = createJobs(parts, evidence)
   const runner = createRunner(parts)
@@ -120,6 +129,11 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
   const calls = () => callRoutes(jobs, parts, evidence)
   const health = () => healthRoutes({ db, hooks, dataDir })
   const routes: CoreRoutes = {
+    operations: [
+      ...[jobOperations, machineOperations, userOperations, auditOperations],
+      ...[callOperations, applianceOperations],
+    ],
+    version: options.version.version,
     audit: recordCalls({ db, log, now }),
     open: [
       health,

@@ -10,6 +10,7 @@ export type JobResult = (typeof JOB_RESULTS)[number]
 /** What all targets share, loose; submit() normalises it and parses it by the workflow's own strict schema. */
 const RecipeInput = v.pipe(
   v.unknown(),
+  v.metadata({ type: 'object', description: 'see /api/v1/recipe.schema.json' }),
   v.check((recipe) => !Array.isArray(recipe), 'must be an object, not a list'),
   v.record(v.string(), v.unknown()),
 )
@@ -91,6 +92,14 @@ export const JobMedia = v.object({
 })
 export type JobMedia = View<typeof JobMedia>
 
+/** Where a machine that came no further was seen last. */
+export const JobDiagnosis = v.object({
+  last_seen: v.string(),
+  usually_follows: v.string(),
+  look_at: v.string(),
+})
+export type JobDiagnosis = View<typeof JobDiagnosis>
+
 /** A job as the API shows it (GET /api/v1/jobs/{id}; lists leave out events and evidence). Times are RFC 3339. */
 export const JobView = v.object({
   job_id: v.string(),
@@ -115,6 +124,8 @@ export const JobView = v.object({
   claimed_at: v.exactOptional(Time),
   booted_at: v.exactOptional(Time),
   completed_at: v.exactOptional(Time),
+  /** Of a job that failed without the machine's report; with the evidence only. */
+  diagnosis: v.exactOptional(JobDiagnosis),
   evidence: v.exactOptional(v.array(JobEvidence)),
   events: v.exactOptional(v.array(JobEvent)),
 })

@@ -280,6 +280,37 @@ test('another appliance’s image is not pulled from under its machine', async (
   expect(machine.state().power).toBe('On')
 })
 
+test('the transcript of a job holds the whole traffic with the controller, in order', async () => {
+  await using stage = await ready()
+  const { running, machine } = stage
+  const id = await post(running, machine.serial)
+  await running.until(id, complete)
+  const { body, headers } = await running.send('GET', `/api/v1/jobs/${id}/transcript`)
+  expect(headers.get('content-type')).toBe('application/x-ndjson')
+  const told = String(body)
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  const shape = (each: { method: string; path: string; status?: number | undefined }) =>
+    `${each.method} ${each.path} ${each.status}`
+  expect(told.map(shape).toSorted()).toEqual(machine.requests.map(shape).toSorted())
+  const insert = told.find(({ path }) => path.endsWith('InsertMedia'))
+  expect(insert.sent).toContain('/media/t/…/boot.iso')
+  expect(told.some(({ answer }) => answer?.includes('PowerState'))).toBe(true)
+})
+
+test('a machine that stopped in its firmware comes with what was seen last and where to look', async () => {
+  await using stage = await ready({ script: 'not-booting' })
+  const { running, machine } = stage
+  const id = await post(running, machine.serial)
+  const job = await running.until(id, complete, 2 * MINUTE)
+  expect(job.diagnosis).toEqual({
+    last_seen: expect.stringContaining('boot.iso'),
+    usually_follows: expect.stringContaining('volume descriptor'),
+    look_at: expect.stringContaining('boot'),
+  })
+})
+
 test('history is removed after its time, with all that hangs on it', async () => {
   await using stage = await ready()
   const { running, machine } = stage

@@ -62,6 +62,7 @@ test.each([{ script: 'success' }, { script: 'fail-at=image-linux.service' }])(
       `/api/v1/jobs/${id}`,
       `/api/v1/jobs/${id}/log`,
       `/api/v1/jobs/${id}/events`,
+      `/api/v1/jobs/${id}/transcript`,
       '/api/v1/machines',
       `/api/v1/machines/${machine.serial}`,
       '/api/v1/users',

@@ -10,6 +10,7 @@ import { jobCreate } from './job-create.ts'
 import { jobList } from './job-list.ts'
 import { jobLog } from './job-log.ts'
 import { jobShow } from './job-show.ts'
+import { jobTranscript } from './job-transcript.ts'
 import { machineAliasAdd, machineAliasRemove } from './machine-alias.ts'
 import { machineList, machineProbe, machineShow } from './machine-read.ts'
 import { machineAdd, machineImport, machineRemove, machineSet } from './machine-write.ts'
@@ -24,7 +25,7 @@ import { versionCommand } from './version-command.ts'
 export function coreCommands(all: () => readonly CliCommand[]): readonly CliCommand[] {
   return [
     serveCommand,
-    ...[jobCreate, jobWatch, jobList, jobShow, jobLog, jobCancel, jobRetry],
+    ...[jobCreate, jobWatch, jobList, jobShow, jobLog, jobTranscript, jobCancel, jobRetry],
     ...[machineAdd, machineSet, machineList, machineShow, machineProbe, machineImport],
     ...[machineRemove, machineAliasAdd, machineAliasRemove],
     ...[recipeValidate, recipeSchema],

@@ -56,9 +56,27 @@ export interface ControllerSurvey extends BmcState {
   readonly warnings: readonly string[]
 }
 
+/** One request to a controller and what came of it, secrets removed. */
+export interface BmcExchange {
+  /** Unix ms. */
+  readonly at: number
+  readonly ms: number
+  readonly method: string
+  readonly path: string
+  /** What was sent; undefined for no body. */
+  readonly sent?: string | undefined
+  /** Undefined when no answer came. */
+  readonly status?: number | undefined
+  readonly answer?: string | undefined
+  /** Why no answer came. */
+  readonly error?: string | undefined
+}
+
 /** Told by a Bmc while it works; goes into the job's log word for word, secrets removed. */
 export interface BmcWatch {
   note(level: 'info' | 'warn' | 'error', message: string): void
+  /** For the transcript of a job; absent where nobody keeps one. */
+  exchanged?(exchange: BmcExchange): void
 }
 
 /**

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import type { Logger } from '../log.ts'
-import type { BmcWatch } from './bmc.ts'
+import type { BmcExchange, BmcWatch } from './bmc.ts'
 import type { JobBook, Line } from './book.ts'
+import type { Transcripts } from './transcripts.ts'
+
+export interface NotesParts {
+  readonly book: JobBook
+  readonly log: Logger
+  readonly transcripts: Transcripts
+}
 
 /** Lines of a job's log from code that can not wait for the database; stored in order. */
 export interface Notes extends BmcWatch {
@@ -10,7 +17,7 @@ export interface Notes extends BmcWatch {
   settled(): Promise<void>
 }
 
-export function createNotes(book: JobBook, log: Logger, jobId: string): Notes {
+export function createNotes({ book, log, transcripts }: NotesParts, jobId: string): Notes {
   let tail: Promise<void> = Promise.resolve()
   const add = (line: Line) => {
     tail = tail
@@ -23,6 +30,7 @@ export function createNotes(book: JobBook, log: Logger, jobId: string): Notes {
   return {
     add,
     note: (level, message) => void add({ level, message, step: 'redfish' }),
+    exchanged: (exchange: BmcExchange) => transcripts.add(jobId, exchange),
     settled: () => tail,
   }
 }

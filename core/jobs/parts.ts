@@ -8,6 +8,7 @@ import type { Sealer } from '../seal.ts'
 import type { Db } from '../store/client.ts'
 import type { JobBook } from './book.ts'
 import type { Recipes } from './recipes.ts'
+import type { Transcripts } from './transcripts.ts'
 
 /** What the verbs of jobs are made of; built once by the appliance. */
 export interface JobParts {
@@ -15,6 +16,7 @@ export interface JobParts {
   readonly hooks: Hooks
   readonly book: JobBook
   readonly recipes: Recipes
+  readonly transcripts: Transcripts
   readonly machines: Machines
   readonly sealer: Sealer
   readonly addresses: Addresses

@@ -95,9 +95,18 @@ export function jobRoutes(jobs: Jobs, parts: JobParts, feed: Feed): Hono<ApiEnv>
     .get('/:id/events', async (c) =>
       watchJob(c, watching, await existing(c), ['job', 'log', 'evidence']),
     )
+    .get('/:id/transcript', async (c) => {
+      const job = await existing(c)
+      const lines = (await parts.transcripts.read(job.id)) ?? new Blob([])
+      return c.body(lines.stream(), 200, {
+        'Content-Type': 'application/x-ndjson',
+        'Cache-Control': 'no-store',
+      })
+    })
     .get('/:id/log', async (c) => {
       const job = await existing(c)
-      if (c.req.query('follow') === 'true') return watchJob(c, watching, job, ['log'])
+      if (wordOf(c, 'follow', ['true', 'false']) === 'true')
+        return watchJob(c, watching, job, ['log'])
       const rows = await eventsOf(parts.db.read, job.id)
       return c.json({ lines: rows.map((row) => ({ ...eventView(row), source: row.source })) })
     })

@@ -195,11 +195,14 @@ export function createRunner(parts: JobParts): Runner {
       return pruneJobs(tx, before)
     })
 
-  const sweep = () =>
-    sweepTaskIsos(parts.taskIsoDir, async (id) => {
+  /** Files of jobs that are over, or whose history is. */
+  const sweep = async () => {
+    await sweepTaskIsos(parts.taskIsoDir, async (id) => {
       const job = await parts.book.get(id)
       return job !== undefined && (job.status !== 'complete' || job.cleanup === 'pending')
     })
+    await parts.transcripts.sweep(async (id) => (await parts.book.get(id)) !== undefined)
+  }
 
   return {
     async tick() {
@@ -221,7 +224,7 @@ export function createRunner(parts: JobParts): Runner {
       await alive()
       every(ALIVE_MS, 'the sign of life could not be written', alive)
       every(HOUR, 'old jobs could not be removed', prune)
-      every(HOUR, 'old task ISOs could not be removed', sweep)
+      every(HOUR, 'files of old jobs could not be removed', sweep)
       await sweep()
       look()
     },

@@ -30,7 +30,7 @@ export interface SessionOptions {
 
 /** Steps of a job before there is a connection. */
 export function stepsOf(parts: JobParts, job: Job, options: SessionOptions) {
-  const notes = createNotes(parts.book, parts.log, job.id)
+  const notes = createNotes(parts, job.id)
   const step = createStep({
     db: parts.db,
     log: parts.log,

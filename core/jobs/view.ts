@@ -3,6 +3,7 @@ import type { JobEvent, JobEvidence, JobView } from '../../schemas/job.ts'
 import { withoutTokens } from '../redact.ts'
 import type { EventRow, EvidenceRow } from '../store/job-story.ts'
 import type { Job } from './job.ts'
+import { diagnose } from './stages.ts'
 
 /** Unix ms as RFC 3339. */
 export const time = (ms: number): string => new Date(ms).toISOString()
@@ -66,6 +67,9 @@ export const jobView = (
   ...timed('claimed_at', job.claimedAt),
   ...timed('booted_at', job.bootedAt),
   ...timed('completed_at', job.completedAt),
+  ...(story && job.result === 'failed' && job.powerOnBegunAt !== null && job.reportedAt === null
+    ? { diagnosis: diagnose(story.evidence) }
+    : {}),
   ...(story && {
     evidence: story.evidence.map(evidenceView),
     events: story.events.map(eventView),

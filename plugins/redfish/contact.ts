@@ -8,7 +8,7 @@ import type { RedfishOptions } from './config.ts'
 import { type Connection, openConnection } from './connection.ts'
 import { discover, type Finding, identityOf } from './discovery.ts'
 import { createInfoReader, type InfoReader } from './drives.ts'
-import { createExchange } from './exchange.ts'
+import { createExchange, type Recorder } from './exchange.ts'
 import { redfishFaults } from './faults.ts'
 import type { Gate } from './gate.ts'
 import type { SessionLedger } from './ledger.ts'
@@ -52,7 +52,8 @@ async function makeContact(parts: ContactParts, signal: AbortSignal): Promise<Co
   const { url, tls: policy } = machine.bmc
   const connection = scope.use(openConnection({ url, policy, pin, gate, options }))
   const { origin, host } = connection
-  const exchange = createExchange(connection, redactor)
+  const record: Recorder = (came) => watch.exchanged?.({ at: parts.now(), ...came })
+  const exchange = createExchange(connection, redactor, record)
   const root = await patiently(options, signal, () => readRoot(exchange, signal))
   const sessionsUri = sessionsUriOf(root)
   // Before the login nothing but the root is known.

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+import { sentence } from '../../core/faults.ts'
+import type { BmcExchange } from '../../core/jobs/bmc.ts'
 import { type Answer, answerOf } from './answer.ts'
 import type { Connection, Method } from './connection.ts'
 import { redfishFaults } from './faults.ts'
@@ -13,6 +15,8 @@ export interface Ask {
   readonly body?: unknown
   /** For an answer that comes only when the work is done; else the limit of every request. */
   readonly timeoutMs?: number
+  /** A login: neither its body nor its answer goes into a transcript. */
+  readonly secret?: boolean
 }
 
 /** One question, its redirects followed. */
@@ -47,7 +51,14 @@ function redirectOf(answer: Answer, ask: Ask, origin: string): string | undefine
 }
 
 /** Asks over one connection; remembers for its life what the controller can not stand. */
-export function createExchange(connection: Connection, redactor: Redactor): Exchange {
+/** Told of each request, words clean. */
+export type Recorder = (exchange: Omit<BmcExchange, 'at'>) => void
+
+export function createExchange(
+  connection: Connection,
+  redactor: Redactor,
+  record?: Recorder,
+): Exchange {
   // sushy asks for `identity`; some iLO resources answer that with 406 (sushy connector.py:311).
   let encoding: Record<string, string> = { 'Accept-Encoding': 'identity' }
 
@@ -63,8 +74,25 @@ export function createExchange(connection: Connection, redactor: Redactor): Exch
       ...ask.headers,
     }
     const { timeoutMs } = ask
-    const raw = await connection.exchange({ method, path, headers, body: text, timeoutMs }, signal)
-    return answerOf(raw, { host: connection.host, method, path }, redactor)
+    const started = performance.now()
+    const tell = (came: Pick<BmcExchange, 'status' | 'answer' | 'error'>) =>
+      record?.({
+        ...{ ms: Math.round(performance.now() - started), method, path },
+        sent: text === undefined ? undefined : ask.secret ? '[…]' : redactor.clean(text),
+        ...came,
+      })
+    try {
+      const raw = await connection.exchange(
+        { method, path, headers, body: text, timeoutMs },
+        signal,
+      )
+      const said = () => redactor.clean(new TextDecoder().decode(raw.bytes))
+      tell({ status: raw.status, answer: ask.secret ? '[…]' : record && said() })
+      return answerOf(raw, { host: connection.host, method, path }, redactor)
+    } catch (error) {
+      tell({ error: redactor.clean(sentence(error)) })
+      throw error
+    }
   }
 
   return async (ask, signal) => {

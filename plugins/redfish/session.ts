@@ -58,7 +58,7 @@ export async function openSession(parts: SessionParts, signal: AbortSignal): Pro
   if (sessionsUri === undefined) return basic(parts, 'its service root links no sessions')
   const { username: UserName, password: Password } = credentials
   const body = { UserName, Password, ...parts.loginWith }
-  const answer = await exchange({ method: 'POST', path: sessionsUri, body }, signal)
+  const answer = await exchange({ method: 'POST', path: sessionsUri, body, secret: true }, signal)
   if (!answer.ok) {
     if (!sessionsRefused(answer)) throw refusal(answer)
     return basic(parts, `it answered ${answer.status} ${answer.said}`.trim())
@@ -105,12 +105,13 @@ async function sweepOne(
 /** Closes what earlier runs left at this BMC. Does not throw but for the signal: it can wait. */
 export async function sweepSessions(
   parts: SessionParts,
-  { headers, uri }: Session,
+  { headers }: Session,
   signal: AbortSignal,
 ): Promise<void> {
   try {
+    // A session of ours under the same URI is in use, and no orphan.
     for (const path of await parts.ledger.orphans(parts.origin)) {
-      if (path !== uri) await sweepOne(parts, path, headers, signal)
+      await sweepOne(parts, path, headers, signal)
     }
   } catch (cause) {
     signal.throwIfAborted()

@@ -5,12 +5,18 @@ import { requireLogin } from '../core/auth/require-login.ts'
 import type { Hooks } from '../core/hooks.ts'
 import { requestContext } from '../core/http/context.ts'
 import type { ApiEnv } from '../core/http/env.ts'
+import { openApiDocument } from '../core/http/openapi.ts'
+import type { OperationTable } from '../core/http/operation.ts'
 import { notFound, onError } from '../core/http/problem.ts'
 import type { Logger } from '../core/log.ts'
 import { createField, type Field } from './field.ts'
 
 /** Route sets of core, each made anew for a new app. */
 export interface CoreRoutes {
+  /** What all of these are, for the API's document. */
+  readonly operations: readonly OperationTable[]
+  /** Of this program. */
+  readonly version: string
   /** Around the login: writes down what was asked and how it ended. */
   readonly audit: MiddlewareHandler<ApiEnv>
   /** Behind the login, by absolute base path. */
@@ -49,7 +55,10 @@ export function createApps(hooks: Hooks, auth: Auth, core: CoreRoutes, log: Logg
   for (const routes of core.open) open.route('/', routes())
   for (const [path, routes] of core.api) api.route(path, routes())
   for (const routes of core.field) field.app.route('/', routes())
-  hooks.routes.call({ api, open, field })
+  const tables = [...core.operations]
+  hooks.routes.call({ api, open, field, describe: (table) => void tables.push(table) })
+  const document = openApiDocument(tables, core.version)
+  open.get('/api/v1/openapi.json', (c) => c.json(document))
   const mutual = bare(log)
   for (const routes of core.mutual) mutual.route('/', routes())
   return { api: bare(log).route('/', open).route('/', api), field, mutual }

@@ -10,6 +10,7 @@ import {
 } from 'tapable'
 import type { Recipe, TaskTarget } from '../schemas/recipe.ts'
 import type { ApiEnv } from './http/env.ts'
+import type { OperationTable } from './http/operation.ts'
 import type { Bmc, BmcWatch, MediaSlot } from './jobs/bmc.ts'
 import type { ControllerIdentity, ControllerProfile } from './jobs/controller.ts'
 import type { Job } from './jobs/job.ts'
@@ -24,6 +25,8 @@ export interface Routes {
   readonly open: Hono<ApiEnv>
   /** What BMCs and booting machines reach without TLS or login (`:8080`, `:8444`). */
   readonly field: FieldRoutes
+  /** Tells what was mounted: it becomes part of `/api/v1/openapi.json`. */
+  describe(table: OperationTable): void
 }
 
 /** Routes on `node:http`: the only server here whose streams keep their Content-Length. */

@@ -7,11 +7,13 @@ const HttpUrl = v.pipe(
   v.string(),
   v.url(),
   v.regex(/^https?:\/\//, 'must begin with http:// or https://'),
+  v.examples(['https://10.0.0.5']),
 )
 const Fingerprint = v.pipe(
   v.string(),
   v.toUpperCase(),
   v.regex(/^([0-9A-F]{2}:){31}[0-9A-F]{2}$/, 'SHA-256 as 32 hex pairs with colons'),
+  v.examples([Array.from({ length: 32 }, () => 'A7').join(':')]),
 )
 
 export const TlsPolicyInput = v.variant('mode', [

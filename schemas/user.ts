@@ -5,6 +5,7 @@ import { Time, type View } from './view.ts'
 const Name = v.pipe(
   v.string(),
   v.regex(/^[a-z0-9._-]{1,64}$/, 'must be 1 to 64 of a-z, 0-9, dot, underscore, hyphen'),
+  v.examples(['ada']),
 )
 export const Role = v.picklist(['viewer', 'operator', 'admin'])
 const Password = v.pipe(
@@ -20,10 +21,7 @@ export type UserInput = v.InferOutput<typeof UserInput>
 /** PATCH /api/v1/users/{name} */
 export const UserPatch = v.pipe(
   v.strictObject({ role: v.optional(Role), password: v.optional(Password) }),
-  v.check(
-    ({ role, password }) => role !== undefined || password !== undefined,
-    'must change role or password',
-  ),
+  v.minEntries(1, 'must change role or password'),
 )
 export type UserPatch = v.InferOutput<typeof UserPatch>
 

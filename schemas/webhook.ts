@@ -5,9 +5,11 @@ import { Count, type View } from './view.ts'
 
 const Text = (longest: number) => v.pipe(v.string(), v.maxLength(longest))
 
+const REPORTS = ['success', 'failed', 'progress'] as const
+
 /** Body of POST /api/v1/status-webhook/{serial}; `status` is case-insensitive, unknown keys are dropped. */
 export const StatusReport = v.object({
-  status: v.pipe(v.string(), v.toLowerCase(), v.picklist(['success', 'failed', 'progress'])),
+  status: v.pipe(v.string(), v.metadata({ enum: REPORTS }), v.toLowerCase(), v.picklist(REPORTS)),
   failed_step: v.optional(Text(200)),
   /** One sentence of the machine about the failure. */
   message: v.optional(Text(2_000)),

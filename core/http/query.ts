@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import type { Context } from 'hono'
+import * as v from 'valibot'
+import { PageLimit } from '../../schemas/query.ts'
 import { requestFaults } from '../faults.ts'
 
-const MOST_A_PAGE = 500
 const A_PAGE = 100
 
 /** `?limit=`: 1 to 500, 100 when absent. Throws `request.invalid`. */
 export function limitOf(c: Context): number {
   const text = c.req.query('limit')
   if (text === undefined) return A_PAGE
-  const limit = Number(text)
-  if (Number.isInteger(limit) && limit >= 1 && limit <= MOST_A_PAGE) return limit
-  throw requestFaults.invalid(`limit must be a whole number from 1 to ${MOST_A_PAGE}`)
+  const limit = v.safeParse(PageLimit, Number(text))
+  if (limit.success) return limit.output
+  throw requestFaults.invalid('limit must be a whole number from 1 to 500')
 }
 
 /** `?label=key=value`, repeatable. Throws `request.invalid`. */

@@ -66,6 +66,10 @@ export function checked<S extends v.GenericSchema<unknown, unknown>>(
   value: unknown,
   what = 'the request',
 ): v.InferOutput<S> {
+  // To valibot a list is an object without fields.
+  if (Array.isArray(value) && schema.type.endsWith('object')) {
+    throw requestFaults.invalid(`${what} is not valid: expected an object, not a list`)
+  }
   const result = v.safeParse(schema, value)
   if (result.success) return result.output
   const details = detailsOf(result.issues)

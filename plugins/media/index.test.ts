@@ -68,7 +68,7 @@ async function start(config: Record<string, unknown> = {}) {
     c.set('principal', { name: 'alice', role: 'operator', by: 'token' })
     await next()
   })
-  hooks.routes.call({ api, open: new Hono<ApiEnv>(), field })
+  hooks.routes.call({ api, open: new Hono<ApiEnv>(), field, describe: () => undefined })
   const open = await openField({ listen: '127.0.0.1:0', field, log: host.log })
   const scope = new AsyncDisposableStack()
   scope.use(open)

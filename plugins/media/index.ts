@@ -8,6 +8,7 @@ import { mediaFaults } from './faults.ts'
 import { Sha256 } from './maintenance-record.ts'
 import { mountMaintenance } from './maintenance-routes.ts'
 import { createMaintenanceStore } from './maintenance-store.ts'
+import { mediaOperations } from './operations.ts'
 import { composeBoot, prepareMedia } from './prepare.ts'
 import { createMediaServer, MEDIA_PREFIX } from './serve.ts'
 import { createTokenLookup } from './token-lookup.ts'
@@ -61,7 +62,8 @@ export const media = definePlugin({
       })
     })
 
-    hooks.routes.tap(NAME, ({ api, field }) => {
+    hooks.routes.tap(NAME, ({ api, field, describe }) => {
+      describe(mediaOperations)
       field.raw(MEDIA_PREFIX, server.handle)
       mountMaintenance(api, store)
     })

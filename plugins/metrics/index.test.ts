@@ -61,7 +61,10 @@ async function start() {
   const jobs = { count: async () => [{ status: 'queued', count: 3 }] }
   metrics.setup({ hooks, jobs, now: () => STARTED } as unknown as Host, {})
   const api = new Hono<ApiEnv>()
-  hooks.routes.call({ api, open: new Hono<ApiEnv>(), field: createField() })
+  hooks.routes.call({
+    ...{ api, open: new Hono<ApiEnv>(), field: createField() },
+    describe: () => undefined,
+  })
   const scope = new AsyncDisposableStack()
   await hooks.start.promise(scope)
   return {

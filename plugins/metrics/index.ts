@@ -2,6 +2,7 @@
 import * as v from 'valibot'
 import { definePlugin } from '../../core/plugin.ts'
 import { createJobMetrics, watchStatuses } from './job-metrics.ts'
+import { metricsOperations } from './operations.ts'
 import { watchProcess } from './process-metrics.ts'
 import { createRegistry } from './registry.ts'
 
@@ -20,7 +21,8 @@ export const metrics = definePlugin({
     })
     hooks.changed.tap(NAME, (job) => jobMetrics.changed(job))
     hooks.seen.tap(NAME, (sighting) => jobMetrics.seen(sighting))
-    hooks.routes.tap(NAME, ({ api }) => {
+    hooks.routes.tap(NAME, ({ api, describe }) => {
+      describe(metricsOperations)
       api.get('/metrics', async (c) => {
         await byStatus.look()
         c.header('Content-Type', 'text/plain; version=0.0.4; charset=utf-8')

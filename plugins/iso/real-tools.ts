@@ -13,13 +13,18 @@ const PACKAGES: Readonly<Record<string, string>> = {
   '7z': 'p7zip-full',
   fuseiso: 'fuseiso',
   fusermount: 'fuse',
+  partx: 'util-linux',
+  sfdisk: 'fdisk',
+  fdisk: 'fdisk',
 }
 
 /** Runs a program to its end and returns its stdout. A missing one is a failure of the test, not a skip. */
 export async function run(program: string, ...args: string[]): Promise<string> {
-  if (!Bun.which(program))
+  // Where Debian keeps what deals with disks, and a bare environment does not look.
+  const found = Bun.which(program, { PATH: `${process.env['PATH'] ?? '/usr/bin:/bin'}:/usr/sbin` })
+  if (!found)
     throw new Error(`${program} is missing: apt-get install -y ${PACKAGES[program] ?? program}`)
-  const child = Bun.spawn([program, ...args], { stdout: 'pipe', stderr: 'pipe' })
+  const child = Bun.spawn([found, ...args], { stdout: 'pipe', stderr: 'pipe' })
   const [stdout, stderr, code] = await Promise.all([
     child.stdout.text(),
     child.stderr.text(),

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { type Client, createClient } from '@libsql/client'
 import { drizzle, type LibSQLDatabase } from 'drizzle-orm/libsql'
 import { migrate } from 'drizzle-orm/libsql/migrator'
-import { type RetryPlan, retry } from '../retry.ts'
+import { createWriteQueue } from './write-queue.ts'
 
 export type Reader = LibSQLDatabase
 export type Tx = Parameters<Parameters<LibSQLDatabase['transaction']>[0]>[0]
@@ -16,7 +16,10 @@ export type Tx = Parameters<Parameters<LibSQLDatabase['transaction']>[0]>[0]
 export interface Db extends Disposable {
   /** For reading only. */
   readonly read: Reader
-  /** One transaction; no I/O but the database's inside. What it throws rolls it back. */
+  /**
+   * One transaction, or its part of one that it shares with others: no I/O but the database's inside.
+   * What it throws rolls it back, alone. Resolves once it stands on the disk.
+   */
   write<T>(work: (tx: Tx) => Promise<T>): Promise<T>
   /** Runs the migrations of `folder` that have not run yet; `table` keeps the tally. */
   migrate(folder: string, table: string): Promise<void>
@@ -29,51 +32,23 @@ export interface DbOptions {
   readonly authToken?: string
 }
 
-/** Another process (a backup, a person with a SQLite shell) may hold the lock for a moment. */
-const BUSY: RetryPlan = {
-  attempts: 9,
-  pauseMs: 20,
-  again: (error) => error instanceof Busy,
-}
-
-/** The transaction did not begin: nothing of the work has run. */
-class Busy extends Error {}
-
-async function begun<T>(db: Reader, work: (tx: Tx) => Promise<T>): Promise<T> {
-  let ran = false
-  return retry(BUSY, () =>
-    db
-      .transaction((tx) => {
-        ran = true
-        return work(tx)
-      })
-      .catch((cause: unknown) => {
-        const busy = !ran && /SQLITE_BUSY/.test(String(cause))
-        throw busy ? new Busy('the database is locked by another process', { cause }) : cause
-      }),
-  )
-}
-
 /** Opens the database. The caller disposes it. Throws when it is not a database or can not be reached. */
 export async function openDb(options: DbOptions): Promise<Db> {
   const client = createClient({
     url: options.url,
     ...(options.authToken ? { authToken: options.authToken } : {}),
   })
+  // `synchronous` stays at its default, FULL, on every connection of the pool: a step that was
+  // journalled has to survive a power cut before the machine is touched (client.test.ts).
   if (options.url.startsWith('file:')) await client.execute('pragma journal_mode = wal')
   const read = drizzle(client)
-  let tail: Promise<unknown> = Promise.resolve()
-  const queue = <T>(work: () => Promise<T>): Promise<T> => {
-    const turn = tail.then(work, work)
-    tail = turn.catch(() => undefined)
-    return turn
-  }
+  const queue = createWriteQueue(client)
   return {
     read,
     client,
-    write: (work) => queue(() => begun(read, work)),
+    write: queue.write,
     migrate: (folder, table) =>
-      queue(async () => {
+      queue.alone(async () => {
         if (!existsSync(join(folder, 'meta/_journal.json'))) {
           throw new Error(`no migrations in ${folder}`)
         }

@@ -17,7 +17,9 @@ const root = resolve(import.meta.dir, '..')
  * One tree a file: inside a tree Bun takes the file system's order, which differs between machines.
  */
 async function stageAssets(stage: string): Promise<string[]> {
-  const files = await Array.fromAsync(new Glob('{core,plugins}/**/migrations/**').scan(root))
+  const found = await Array.fromAsync(new Glob('{core,plugins}/**/migrations/**').scan(root))
+  // drizzle-kit's own, not read at run time
+  const files = found.filter((file) => !file.endsWith('_snapshot.json'))
   return Promise.all(
     files.sort().map(async (file, index) => {
       const tree = join(stage, String(index))

@@ -14,7 +14,7 @@ const rules: Record<string, { areas: readonly string[]; packages: RegExp }> = {
   plugins: { areas: ['schemas', 'core', 'plugins'], packages: /./ },
   appliance: {
     areas: ['schemas', 'core', 'plugins', 'appliance'],
-    packages: /^(hono|@hono\/node-server|pino|valibot|toml-eslint-parser)/,
+    packages: /^(hono|@hono\/node-server|pino|valibot|tar$|toml-eslint-parser)/,
   },
   test: {
     areas: ['schemas', 'core', 'plugins', 'appliance', 'test'],

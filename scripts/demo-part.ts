@@ -15,6 +15,12 @@ export class DemoFailure extends Error {
   }
 }
 
+/** Settings and logins of an appliance that the caller has must not reach the demo's. */
+function environment(folder: string) {
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('SLIPWAY_'))
+  return { ...Object.fromEntries(inherited), TMPDIR: folder }
+}
+
 const lastLines = (text: string) => text.trimEnd().split('\n').slice(-25).join('\n')
 
 /** A running part of the demo: `dist/slipway` with some arguments, in a process group of its own. */
@@ -28,7 +34,7 @@ export class Part implements AsyncDisposable {
     this.#folder = folder
     this.process = Bun.spawn([executable, ...args], {
       cwd: folder,
-      env: { ...process.env, TMPDIR: folder },
+      env: environment(folder),
       // Files, not pipes: with --keep the part outlives us.
       stdio: ['ignore', Bun.file(this.stdoutFile), Bun.file(this.logFile)],
       detached: true,
@@ -81,7 +87,7 @@ export class Part implements AsyncDisposable {
 export async function command(folder: string, args: readonly string[]): Promise<string> {
   const child = Bun.spawn([executable, ...args], {
     cwd: folder,
-    env: { ...process.env, TMPDIR: folder },
+    env: environment(folder),
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const [code, stdout, stderr] = await Promise.all([

@@ -32,6 +32,8 @@ async function startAppliance(scope: AsyncDisposableStack, folder: string): Prom
     `server.${key}=127.0.0.1:${port}`,
   ])
   const data = join(folder, 'data')
+  // found before the file of an appliance that is installed here
+  await Bun.write(join(folder, 'slipway.toml'), '')
   const part = scope.use(new Part('appliance', folder, ['serve', '--data', data, ...settings]))
   const url = `http://127.0.0.1:${local}`
   await part.until(START_LIMIT_MS, async () =>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import type { Drive } from './drive.ts'
 import type { Manners } from './manners.ts'
+import type { OemDesk } from './oem.ts'
 import { Refusal, success } from './refusal.ts'
 import type { Tasks } from './tasks.ts'
 import { type Answer, type Asked, isResource, part, type Resource, text, texts } from './wire.ts'
@@ -21,6 +22,7 @@ export interface ActionParts {
     reset(type: string): Promise<void>
     /** The first reads of an image that is to be inserted; throws a Refusal when it is not there. */
     probeImage(image: string): Promise<void>
+    bootNext(target: string | undefined): void
     changed(): void
   }
 }
@@ -78,12 +80,7 @@ async function insertMedia(parts: ActionParts, drive: Drive, asked: Asked): Prom
   const image = insertParameters(parts, drive, body)
   refuseOccupied(parts, drive)
   const insert = async () => {
-    drive.busy = true
-    try {
-      await machine.probeImage(image)
-    } finally {
-      drive.busy = false
-    }
+    await probe(parts, drive, image)
     if (body['Inserted'] === false) return
     const writeProtected = body['WriteProtected'] !== false
     const userName = typeof body['UserName'] === 'string' ? body['UserName'] : undefined
@@ -95,6 +92,46 @@ async function insertMedia(parts: ActionParts, drive: Drive, asked: Asked): Prom
   }
   await insert()
   return success(manners.insertAnswer, manners)
+}
+
+/** While the image is looked at, nothing else can go in. */
+async function probe({ machine }: ActionParts, drive: Drive, image: string): Promise<void> {
+  drive.busy = true
+  try {
+    await machine.probeImage(image)
+  } finally {
+    drive.busy = false
+  }
+}
+
+/** The desk of OEM endpoints over the same machine; `present` and `amend` are the tree's. */
+export function createDesk(parts: ActionParts, tree: Pick<OemDesk, 'present' | 'amend'>): OemDesk {
+  const { drives, manners, machine, tasks } = parts
+  return {
+    ...tree,
+    drive(uri) {
+      const found = drives.find((each) => each.uri === uri)
+      if (!found) throw new Refusal('missing', [uri])
+      return found
+    },
+    async insert(drive, image) {
+      if (!manners.imageUrl.test(image)) throw new Refusal('image', [image])
+      refuseOccupied(parts, drive)
+      await probe(parts, drive, image)
+      drive.insert({ image, writeProtected: true, userName: undefined })
+      machine.changed()
+    },
+    eject(drive) {
+      if (drive.occupied) drive.eject()
+      machine.changed()
+    },
+    bootNext(target) {
+      machine.bootNext(target)
+      machine.changed()
+    },
+    task: (name, work) => tasks.start(name, work, () => machine.changed()),
+    success: (status) => success(status, manners),
+  }
 }
 
 /** Checks what came against what the action takes; returns the image's URL. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import { type ActionParts, actionAt, objectOf } from './actions.ts'
+import { type ActionParts, actionAt, createDesk, objectOf } from './actions.ts'
 import { checkPrecondition } from './etag.ts'
+import type { OemDesk } from './oem.ts'
 import { type Override, patchOverride } from './override.ts'
 import { answerOf, Refusal } from './refusal.ts'
 import { ROOT, SESSIONS, sessionView, Tree, type TreeParts } from './tree.ts'
@@ -18,16 +19,24 @@ export type MachineSide = TreeParts['machine'] &
   }
 
 /** What a controller is made of; the machine behind it is somebody else's. */
-export type ControllerParts = TreeParts & ActionParts & { readonly machine: MachineSide }
+export type ControllerParts = Omit<TreeParts, 'amended'> &
+  ActionParts & { readonly machine: MachineSide }
 
 /** A Redfish service over a captured tree. It holds no vendor's name: departures are manners. */
 export class Controller {
   readonly #parts: ControllerParts
   readonly #tree: Tree
+  readonly #desk: OemDesk
 
   constructor(parts: ControllerParts) {
+    const amended = new Map<string, Resource>()
+    const tree = new Tree({ ...parts, amended })
     this.#parts = parts
-    this.#tree = new Tree(parts)
+    this.#tree = tree
+    this.#desk = createDesk(parts, {
+      present: (path) => tree.read(path) ?? {},
+      amend: (path, members) => void amended.set(path, { ...amended.get(path), ...members }),
+    })
   }
 
   async handle(asked: Asked): Promise<Answer> {
@@ -55,13 +64,28 @@ export class Controller {
   /** Methods that a path takes; undefined when nothing is there. */
   #methods(path: string): readonly string[] | undefined {
     if (path === SESSIONS) return ['GET', 'HEAD', 'POST']
+    const oem = this.#parts.manners.oem.filter((each) => each.path === path)
+    if (oem.length > 0) {
+      const more = this.#tree.has(path) ? ['GET', 'HEAD'] : []
+      return [...more, ...oem.map(({ method }) => method)]
+    }
     if (path === this.#parts.systemUri) return ['GET', 'HEAD', 'PATCH']
+    if (path === this.#parts.manners.bootAt) return ['GET', 'HEAD', 'PATCH']
     if (this.#tree.session(path)) return ['GET', 'HEAD', 'DELETE']
     if (actionAt(this.#parts, path)) return ['POST']
     return this.#tree.has(path) || this.#parts.tasks.monitor(path) ? ['GET', 'HEAD'] : undefined
   }
 
   #serve(path: string, asked: Asked): Answer | Promise<Answer> {
+    const oem = this.#parts.manners.oem.find(
+      (each) => each.path === path && each.method === asked.method,
+    )
+    if (oem) {
+      const { manners } = this.#parts
+      if (asked.method === 'PATCH')
+        checkPrecondition(asked, this.#tree.read(path)?.['@odata.etag'], manners)
+      return oem.handle(this.#desk, objectOf(asked))
+    }
     if (asked.method === 'PATCH') return this.#patch(path, asked)
     if (asked.method === 'DELETE') return this.#logout(path)
     if (asked.method !== 'POST') return this.#get(path, asked)
@@ -92,6 +116,9 @@ export class Controller {
       ])
     }
     if (change['Boot'] === undefined) throw new Refusal('noBody')
+    if (manners.bootAt !== undefined && path !== manners.bootAt) {
+      throw new Refusal('propertyReadOnly', ['Boot'])
+    }
     if (machine.inPost && manners.refusesBootDuringPost) throw new Refusal('post')
     machine.override = patchOverride(system, machine.override, change['Boot'], manners)
     machine.changed()
@@ -99,7 +126,13 @@ export class Controller {
   }
 
   #login(asked: Asked): Answer {
-    const { UserName, Password } = objectOf(asked)
+    const body = objectOf(asked)
+    const { UserName, Password } = body
+    const needed = this.#parts.manners.loginNeeds
+    const last = needed.reduce<unknown>((at, name) => isResource(at) && at[name], body)
+    if (needed.length > 0 && typeof last !== 'string') {
+      throw new Refusal('propertyMissing', [needed.join('/')])
+    }
     const session = this.#parts.sessions.create(UserName, Password)
     this.#parts.machine.changed()
     const Location = `${SESSIONS}/${session.id}`

@@ -114,7 +114,11 @@ export function drivesOf(
     text(resource, '@odata.type').startsWith('#VirtualMedia.'),
   )
   const empty = captured.find(([, resource]) => resource['Inserted'] === false)?.[1] ?? {}
-  return captured.map(([uri, resource]) => {
+  const hidden = manners.hiddenDrives.map(({ uri, id, mediaTypes }): [string, Resource] => [
+    uri,
+    { Id: id, MediaTypes: mediaTypes, Inserted: false },
+  ])
+  return [...captured, ...hidden].map(([uri, resource]) => {
     const look = resource['Inserted'] === false ? resource : empty
     return new Drive(uri, resource, look, manners)
   })

@@ -40,6 +40,8 @@ export interface StartedMedium {
 export class Firmware {
   readonly boots: Boot[] = []
   override: Override
+  /** An OEM order for the next boot: goes before the override, and once. */
+  next: string | undefined
   readonly #parts: FirmwareParts
   #selfTest: AbortSignal | undefined
 
@@ -65,6 +67,7 @@ export class Firmware {
     changed()
     await pace.wait(manners.postMs, signal)
     const drives = this.#order()
+    this.next = undefined
     if (this.override.enabled === 'Once') this.override = disabled(this.override, manners)
     const started = hangs ? undefined : await this.#firstBootable(drives, signal)
     // Power may have gone with the last byte: then another boot has begun, and this one is not.
@@ -87,7 +90,8 @@ export class Firmware {
   #order(): readonly Drive[] {
     const { manners, drives, disk } = this.#parts
     const { enabled, target } = this.override
-    const wanted = enabled === 'Disabled' ? [] : (manners.boots[target] ?? [])
+    const first = this.next ?? (enabled === 'Disabled' ? '' : target)
+    const wanted = manners.boots[first] ?? []
     const others = disk.state.bootable ? [] : Object.values(manners.boots).flat()
     const order = [...wanted, ...others].flatMap((each) =>
       drives.filter(({ uri }) => each.test(uri)),

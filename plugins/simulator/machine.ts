@@ -26,6 +26,8 @@ export interface MachineState {
   readonly inPost: boolean
   readonly drives: readonly Pick<Drive, 'uri' | 'id' | 'occupied' | 'image'>[]
   readonly override: Override
+  /** Where an OEM order sends the next boot. */
+  readonly bootNext: string | undefined
   /** Sessions open at the controller. */
   readonly sessions: number
   readonly tasks: readonly { readonly id: string; readonly state: string }[]
@@ -115,6 +117,7 @@ export class SimulatedMachine {
       inPost: firmware.inPost,
       drives: this.#drives.map(({ uri, id, occupied, image }) => ({ uri, id, occupied, image })),
       override: firmware.override,
+      bootNext: firmware.next,
       sessions: this.#sessions.list().length,
       tasks: this.#tasks.list().map(({ id, state }) => ({ id, state })),
       boots: [...firmware.boots],
@@ -154,6 +157,9 @@ export class SimulatedMachine {
       },
       set override(override: Override) {
         firmware.override = override
+      },
+      bootNext: (target: string | undefined) => {
+        firmware.next = target
       },
       reset: (type: string) => power.reset(type),
       probeImage: (image: string) => this.#probeImage(image),

@@ -1,10 +1,19 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import type { MessageKey } from './messages.ts'
+import type { OemEndpoint } from './oem.ts'
 
 /** What a refusal is called, and answered with, where a family departs from the Base registry. */
 export interface MessageManner {
   readonly id?: string
   readonly status?: number
+}
+
+/** A drive without a resource of its own. */
+export interface HiddenDrive {
+  /** Unique among all drives; no request finds it. */
+  readonly uri: string
+  readonly id: string
+  readonly mediaTypes: readonly string[]
 }
 
 /**
@@ -58,6 +67,10 @@ export interface Manners {
   readonly imageStaysAfterEject: boolean
   /** So many reads after an eject still show the drive as it was. */
   readonly staleReadsAfterEject: number
+  /** An empty drive is neither listed nor there. */
+  readonly drivesHiddenWhileEmpty: boolean
+  /** Drives that stand in no VirtualMedia resource; only OEM endpoints know them. */
+  readonly hiddenDrives: readonly HiddenDrive[]
   /** Of the drives whose URI matches only one can hold an image. */
   readonly oneImageAmong: RegExp | undefined
 
@@ -71,7 +84,11 @@ export interface Manners {
   readonly refusesTargetNone: boolean
   /** A PATCH of Boot is refused during the power-on self test. */
   readonly refusesBootDuringPost: boolean
+  /** URI of the settings resource that takes Boot, where the system itself refuses it. */
+  readonly bootAt: string | undefined
 
+  /** So many orders to power on are refused as in conflict before one is taken. */
+  readonly onConflicts: number
   readonly resetAnswer: 'task' | 200 | 204
   readonly powerOnMs: number
   readonly powerOffMs: number
@@ -79,6 +96,13 @@ export interface Manners {
   readonly postMs: number
   /** GracefulShutdown and GracefulRestart are accepted and never happen. */
   readonly gracefulHangs: boolean
+
+  /** `object`: a task's one message is no list. */
+  readonly taskMessages: 'list' | 'object'
+  /** Property names from the session's body on to one that must be there. */
+  readonly loginNeeds: readonly string[]
+  /** Endpoints of the family's own. */
+  readonly oem: readonly OemEndpoint[]
 }
 
 /** The standard's own rules, over which each family lays its departures. */
@@ -115,12 +139,16 @@ export const standard: Manners = {
   ejectListedWhileEmpty: true,
   imageStaysAfterEject: false,
   staleReadsAfterEject: 0,
+  drivesHiddenWhileEmpty: false,
+  hiddenDrives: [],
   oneImageAmong: undefined,
   boots: {},
   targetStaysWhenDisabled: false,
   targetBeforeEnabled: false,
   refusesTargetNone: false,
   refusesBootDuringPost: false,
+  bootAt: undefined,
+  onConflicts: 0,
   resetAnswer: 204,
   powerOnMs: 4_000,
   powerOffMs: 3_000,
@@ -128,4 +156,7 @@ export const standard: Manners = {
   // Every operating system may ignore the power button: redfish.md 1.7 rule 6, "Never rely on
   // GracefulRestart"; section 3 asks for a graceful reset that never completes.
   gracefulHangs: true,
+  taskMessages: 'list',
+  loginNeeds: [],
+  oem: [],
 }

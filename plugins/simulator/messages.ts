@@ -88,6 +88,11 @@ const MESSAGES = {
     status: 400,
     text: (name) => `The resource has no property ${name}.`,
   },
+  propertyMissing: {
+    id: 'PropertyMissing',
+    status: 400,
+    text: (name) => `The property ${name} is required and was not there.`,
+  },
   propertyReadOnly: {
     id: 'PropertyNotWritable',
     status: 400,

@@ -9,10 +9,12 @@ import supermicroX13 from './personalities/supermicro-x13.json'
 import { supermicro } from './supermicro.ts'
 import { isResource, type Resource, text } from './wire.ts'
 
-/** A captured tree and how the controller behind it behaves. */
-interface Personality {
+/** A tree, captured or written from a source, and how the controller behind it behaves. */
+export interface Personality {
   readonly manners: Manners
   readonly resources: Readonly<Record<string, unknown>>
+  /** Path of the machine's system, where the tree has more than one. */
+  readonly systemUri?: string
 }
 
 const PERSONALITIES: Readonly<Record<string, Personality>> = {
@@ -46,7 +48,10 @@ export function embody(name: string, serial: string | undefined): Embodiment {
   }
   const { manners } = personality
   const captured = new Map(Object.entries(personality.resources).filter(isEntryOfResource))
-  const [systemUri = '', system = {}] = [...captured].find(isSystem) ?? []
+  const [systemUri = '', system = {}] =
+    [...captured].find(
+      ([path, each]) => isSystem([path, each]) && path === (personality.systemUri ?? path),
+    ) ?? []
   const own = text(system, manners.serialAt)
   const uuid = text(system, 'UUID')
   if (serial === undefined || serial === own) {

@@ -20,11 +20,13 @@ export class PowerSwitch {
   readonly #parts: PowerParts
   readonly #closing = new AbortController()
   #state: Power = 'On'
+  #conflicts: number
   #life = new AbortController()
   #transition: Promise<void> = Promise.resolve()
 
   constructor(parts: PowerParts) {
     this.#parts = parts
+    this.#conflicts = parts.manners.onConflicts
   }
 
   get state(): Power {
@@ -37,7 +39,7 @@ export class PowerSwitch {
    */
   reset(type: string): Promise<void> {
     const verbs: Record<string, () => Promise<void>> = {
-      On: () => this.#from('Off', type, () => this.#turnOn()),
+      On: () => this.#from('Off', type, () => this.#turnOnAtLast(type)),
       ForceOn: () => this.#from('Off', type, () => this.#turnOn()),
       ForceOff: () => this.#from('On', type, () => this.#turnOff()),
       ForceRestart: () => this.#from('On', type, async () => this.#start()),
@@ -74,6 +76,13 @@ export class PowerSwitch {
   #graceful(type: string, work: () => Promise<void>): Promise<void> {
     const hangs = async () => undefined
     return this.#from('On', type, this.#parts.manners.gracefulHangs ? hangs : work)
+  }
+
+  /** Power on by order, where the first orders may be refused. */
+  #turnOnAtLast(type: string): Promise<void> {
+    if (this.#conflicts === 0) return this.#turnOn()
+    this.#conflicts -= 1
+    throw new Refusal('wrongState', [type])
   }
 
   #turnOn(): Promise<void> {

@@ -90,8 +90,14 @@ export class Tasks {
       StartTime: time(task.startedAt),
       ...(task.endedAt !== undefined && { EndTime: time(task.endedAt) }),
       PercentComplete: task.state === 'Running' ? 0 : 100,
-      Messages: task.state === 'Exception' ? [this.#message(task.failure)] : [],
+      Messages: this.#messages(task),
     }
+  }
+
+  #messages(task: Task): unknown {
+    if (task.state !== 'Exception') return []
+    const message = this.#message(task.failure)
+    return this.#manners.taskMessages === 'object' ? message : [message]
   }
 
   #message(failure: unknown): Resource {

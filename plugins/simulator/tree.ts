@@ -22,6 +22,8 @@ export interface TreeParts {
   readonly drives: readonly Drive[]
   readonly sessions: Sessions
   readonly tasks: Tasks
+  /** What OEM orders changed, by path. */
+  readonly amended: ReadonlyMap<string, Resource>
   readonly machine: { readonly power: string; readonly override: Override }
   /** Unix ms: the controller's clock. */
   readonly now: () => number
@@ -39,12 +41,29 @@ export class Tree {
   read(path: string): Resource | undefined {
     const { captured, manners } = this.#parts
     const drive = this.#parts.drives.find((each) => each.uri === path)
-    const present = drive ? drive.read() : this.#stateful(path)
+    const shown = drive && !this.#hides(path) ? drive.read() : undefined
+    const present = drive ? shown : this.#stateful(path)
     return present && ticking(tagged(present, captured.get(path), manners), this.#parts.now())
   }
 
   has(path: string): boolean {
+    if (this.#hides(path)) return false
     return this.#parts.captured.has(path) || this.#stateful(path) !== undefined
+  }
+
+  /** An empty drive of a family that shows only what is mounted. */
+  #hides(path: string): boolean {
+    const { manners, drives } = this.#parts
+    const drive = manners.drivesHiddenWhileEmpty && drives.find((each) => each.uri === path)
+    return drive ? !drive.occupied : false
+  }
+
+  /** A collection without the members that are not there now. */
+  #listed(resource: Resource): Resource {
+    const list = resource['Members']
+    if (!this.#parts.manners.drivesHiddenWhileEmpty || !Array.isArray(list)) return resource
+    const Members = list.filter((link) => !this.#hides(text(link, '@odata.id')))
+    return { ...resource, Members, 'Members@odata.count': Members.length }
   }
 
   session(path: string): Session | undefined {
@@ -53,8 +72,9 @@ export class Tree {
   }
 
   #stateful(path: string): Resource | undefined {
-    const { captured, machine, sessions, tasks, systemUri } = this.#parts
-    const resource = captured.get(path)
+    const { captured, amended, manners, machine, sessions, tasks, systemUri } = this.#parts
+    const original = captured.get(path)
+    const resource = original && { ...original, ...amended.get(path) }
     const uris = (list: readonly { id: string }[]) => list.map(({ id }) => `${path}/${id}`)
     if (path === SESSIONS) return collection(resource, uris(sessions.list()))
     if (path === TASKS) return collection(resource, uris(tasks.list()))
@@ -62,9 +82,11 @@ export class Tree {
       const session = this.session(path)
       return session ? sessionView(session) : tasks.resource(path)
     }
-    if (path !== systemUri) return resource
+    if (path !== systemUri && path !== manners.bootAt) return this.#listed(resource)
     const Boot = showOverride(resource, machine.override)
-    return { ...resource, Boot, PowerState: machine.power }
+    return path === systemUri
+      ? { ...resource, Boot, PowerState: machine.power }
+      : { ...resource, Boot }
   }
 }
 

@@ -136,58 +136,48 @@ describe('after a failed launch', () => {
 })
 
 describe('after a crash', () => {
-  test('in the power-on of the cleanup, the power of a machine that is on is left alone', async () => {
-    const { id, since } = await launched()
-    await reported(id)
-    bmc.power = 'Off'
-    const there = bmc.hang('powerOn')
-    const tick = running.tick()
-    await there
-    await restart()
-    await tick
-    const before = since().length
-    bmc.power = 'On'
-    await running.tick()
-    expect(await job(id)).toMatchObject({ status: 'complete', cleanup: 'done' })
-    const after = since().slice(before)
-    expect(after.filter((verb) => verb !== 'powerOn')).toEqual([])
-    expect(bmc.power).toBe('On')
-  })
-
-  test('in the eject of the cleanup, what was done is not done again', async () => {
-    const { id, since } = await launched()
-    await reported(id)
-    bmc.power = 'Off'
-    const there = bmc.hang('eject B')
-    const tick = running.tick()
-    await there
-    await restart()
-    await tick
-    await running.tick()
-    expect(await job(id)).toMatchObject({ status: 'complete', cleanup: 'done' })
-    expect(since()).toEqual([
-      'powerOff',
-      'eject A',
-      'eject B',
-      'eject B',
-      'clear override',
-      'powerOn',
-    ])
-  })
-
-  const duringPowerOn = async () => {
-    const there = bmc.hang('powerOn')
-    const id = await post(running, SERIAL)
+  /** Stops and starts again while the controller is at that verb. */
+  const cutAt = async (verb: string) => {
+    const there = bmc.hang(verb)
     const tick = running.tick()
     await there
     await restart()
     await tick
     const before = bmc.verbs.length
-    return { id, since: () => bmc.verbs.slice(before) }
+    return () => bmc.verbs.slice(before)
   }
 
+  /** A job that was reported, cut while its cleanup does that. */
+  const cleanupCutAt = async (verb: string) => {
+    const { id } = await launched()
+    await reported(id)
+    bmc.power = 'Off'
+    return { id, since: await cutAt(verb) }
+  }
+
+  const launchCutAt = async (verb: string) => {
+    const id = await post(running, SERIAL)
+    return { id, since: await cutAt(verb) }
+  }
+
+  test('in the power-on of the cleanup, the power of a machine that is on is left alone', async () => {
+    const { id, since } = await cleanupCutAt('powerOn')
+    bmc.power = 'On'
+    await running.tick()
+    expect(await job(id)).toMatchObject({ status: 'complete', cleanup: 'done' })
+    // The verb does nothing to a machine that is on.
+    expect(since()).toEqual(['powerOn'])
+  })
+
+  test('in the eject of the cleanup, what was done is not done again', async () => {
+    const { id, since } = await cleanupCutAt('eject B')
+    await running.tick()
+    expect(await job(id)).toMatchObject({ status: 'complete', cleanup: 'done' })
+    expect(since()).toEqual(['eject B', 'clear override', 'powerOn'])
+  })
+
   test('in the power-on of the launch, a machine that is on is not launched again', async () => {
-    const { id, since } = await duringPowerOn()
+    const { id, since } = await launchCutAt('powerOn')
     bmc.power = 'On'
     await running.tick()
     expect(since()).toEqual([])
@@ -196,7 +186,7 @@ describe('after a crash', () => {
   })
 
   test('in the power-on of the launch, a machine that is off is launched from the start', async () => {
-    const { id, since } = await duringPowerOn()
+    const { id, since } = await launchCutAt('powerOn')
     await running.tick()
     expect(since().map((verb) => verb.split(' ').slice(0, 2).join(' '))).toEqual([
       ...['powerOff', 'eject A', 'eject B', 'insert A', 'insert B', 'override Cd', 'powerOn'],

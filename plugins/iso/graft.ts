@@ -64,14 +64,19 @@ function withRecord(records: readonly Uint8Array[], added: Uint8Array): Uint8Arr
   return records.toSpliced(place === -1 ? records.length : place, 0, added)
 }
 
-/** One more directory in this one: its count of links in Rock Ridge, by which `find` goes. */
+/**
+ * One more directory in this one: its count of links in Rock Ridge, by which `find` may go. 1 stays
+ * 1: xorriso writes it for "not counted", and 2 would say that there are no directories at all.
+ */
 function countLink(record: Fields): void {
   const { bytes } = record
+  const view = new DataView(bytes.buffer)
   for (let at = recordLength(bytes[32] ?? 0); at + 4 <= bytes.length; ) {
     const length = bytes[at + 2] ?? 0
     if (length < 4 || at + length > bytes.length) return
-    if (bytes[at] === 0x50 && bytes[at + 1] === 0x58 && length >= 20)
-      record.both32(at + 12, new DataView(bytes.buffer).getUint32(at + 12, true) + 1)
+    const isPosix = bytes[at] === 0x50 && bytes[at + 1] === 0x58 && length >= 20
+    const links = isPosix ? view.getUint32(at + 12, true) : 0
+    if (links > 1) record.both32(at + 12, links + 1)
     at += length
   }
 }

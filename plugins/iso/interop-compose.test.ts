@@ -148,6 +148,15 @@ describe.each(baseNames)('a task in a base by %s', (name) => {
     expect(directories(after)).toBe(directories(before) + 3)
   })
 
+  test('the root counts its links as its writer did', async () => {
+    const links = async (path: string) => {
+      const listed = await run('isoinfo', '-R', '-l', '-i', path)
+      return Number(/^d\S+ +(\d+) .*\] +\. *$/m.exec(listed)?.[1])
+    }
+    const before = await links(made.basePath)
+    expect(await links(made.path)).toBe(before > 1 ? before + 1 : before)
+  })
+
   test('7z extracts what was there and the task', async () => {
     const extract = async (path: string, to: string) => {
       const out = join(folder.path, to)

@@ -3,6 +3,7 @@ import { sleep } from '../../core/retry.ts'
 
 /** How often and how long something is looked for. */
 export interface WaitPlan {
+  /** The longest pause between two looks. */
   readonly pollMs: number
   /** From the first look; at least one more look follows the last pause. */
   readonly limitMs: number
@@ -18,6 +19,10 @@ export function waitWith<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return Promise.race([aborted, work]).finally(() => signal.removeEventListener('abort', onAbort))
 }
 
+/** Many controllers are done at once, others take minutes: the first pauses are short and each is longer. */
+const FIRST_PAUSE_MS = 50
+const GROWTH = 1.6
+
 /** Looks until `look` gives something; undefined when the time is over. */
 export async function waitFor<T>(
   plan: WaitPlan,
@@ -25,11 +30,11 @@ export async function waitFor<T>(
 ): Promise<T | undefined> {
   // Measured on the real clock: a controller takes its time whatever ours says.
   const end = performance.now() + plan.limitMs
-  for (;;) {
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs *= GROWTH) {
     const seen = await look()
     if (seen !== undefined) return seen
     const left = end - performance.now()
     if (left <= 0) return undefined
-    await sleep(Math.min(plan.pollMs, left), plan.signal)
+    await sleep(Math.min(pauseMs, plan.pollMs, left), plan.signal)
   }
 }

@@ -48,6 +48,11 @@ export const onError =
       )
     }
     if (error instanceof HTTPException) return error.getResponse()
+    // The caller went away in the middle of its request: nobody reads the answer, nobody need look.
+    if (error.name === 'AbortError' && c.req.raw.signal.aborted) {
+      log.debug({ request: requestId, path: c.req.path }, 'a request was cut off')
+      return c.body(null, 400)
+    }
     log.error({ request: requestId, path: c.req.path, err: error }, 'bug in a request')
     return c.json(
       {

@@ -28,15 +28,16 @@ import { createMachines, type Machines } from '../core/machines/machines.ts'
 import { machineOperations } from '../core/machines/operations.ts'
 import { machineRoutes } from '../core/machines/routes.ts'
 import type { Plugin } from '../core/plugin.ts'
-import { openSealer } from '../core/seal.ts'
 import type { Db } from '../core/store/client.ts'
 import { callOperations } from '../core/webhook/operations.ts'
 import { bootedRoutes, machineRoutes as callRoutes } from '../core/webhook/routes.ts'
 import type { Version } from '../schemas/version.ts'
 import type { OwnAddresses } from './addresses.ts'
 import { type Apps, type CoreRoutes, createApps } from './app.ts'
+import { backupOperations, backupRoutes } from './backup/routes.ts'
 import type { LoadedConfig } from './config.ts'
 import { setUpPlugins } from './host.ts'
+import { openKey } from './key.ts'
 import { openStore } from './store.ts'
 
 export interface ApplianceOptions {
@@ -49,6 +50,10 @@ export interface ApplianceOptions {
   readonly version: Version
   /** Unix ms. */
   readonly now: () => number
+  /** Absolute; goes into backups. */
+  readonly configFile?: string
+  /** The key of the database is lost for good: begin with a new one. */
+  readonly acceptLostKey?: boolean
 }
 
 /** Everything but the listeners. Dispose it to end the runs and close what plugins opened. */
@@ -84,7 +89,6 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
   await freshTemporary(join(dataDir, 'tmp'))
   await using opening = new AsyncDisposableStack()
 
-  const sealer = await openSealer(join(dataDir, 'keys', 'seal.key'))
   const certificates = await createCertificates({
     dir: join(dataDir, 'keys'),
     now,
@@ -96,6 +100,7 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
       ...{ dataDir, plugins: options.plugins, version: options.version.version },
     }),
   )
+  const sealer = await openKey(db, dataDir, options.acceptLostKey ?? false)
   const auth = await createAuth({
     db,
     now,
@@ -126,12 +131,16 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
     see: evidence.see,
   })
 
+  const backup = {
+    ...{ db, dataDir, now, version: options.version },
+    ...{ databaseUrl: config.store.url, configFile: options.configFile, sealKeyId: sealer.keyId },
+  }
   const calls = () => callRoutes(jobs, parts, evidence)
   const health = () => healthRoutes({ db, hooks, dataDir })
   const routes: CoreRoutes = {
     operations: [
       ...[jobOperations, machineOperations, userOperations, auditOperations],
-      ...[callOperations, applianceOperations],
+      ...[callOperations, applianceOperations, backupOperations],
     ],
     version: options.version.version,
     audit: recordCalls({ db, log, now }),
@@ -148,6 +157,7 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
     api: new Map([
       ['/api/v1/jobs', () => jobRoutes(jobs, parts, feed)],
       ['/api/v1/machines', () => machineRoutes({ db, hooks, machines, log })],
+      ['/api/v1/backup', () => backupRoutes(backup, auth.auth)],
       ['/api/v1/audit', () => auditRoutes({ db, auth: auth.auth })],
       ['/', () => userRoutes({ users: auth.users, auth: auth.auth })],
       ['/api/v1/version', () => new Hono<ApiEnv>().get('/', (c) => c.json(options.version))],

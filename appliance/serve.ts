@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { createLog, type Logger } from '../core/log.ts'
 import { MINUTE } from '../core/units.ts'
 import type { Version } from '../schemas/version.ts'
@@ -15,6 +15,8 @@ export interface ServeOptions {
   readonly config: LoadedConfig
   readonly dataDir: string
   readonly version: Version
+  /** The key of the database is lost for good: begin with a new one. */
+  readonly acceptLostKey?: boolean
 }
 
 /** Resolves with the signal that asks us to end. */
@@ -58,7 +60,8 @@ function configuredNames({ core, plugins }: LoadedConfig): readonly string[] {
  * Runs the appliance until SIGTERM or SIGINT; then ends the runs where they are and closes. Returns
  * the exit code. Throws faults that name what stands in the way: a taken port, a held folder, a bad key.
  */
-export async function serve({ config, dataDir, version }: ServeOptions): Promise<number> {
+export async function serve(options: ServeOptions): Promise<number> {
+  const { config, dataDir, version, acceptLostKey = false } = options
   const signal = ended()
   const log = createLog(config.core.log.level)
   // Database, keys and task ISOs are nobody else's to read, whoever made the data folder.
@@ -70,6 +73,8 @@ export async function serve({ config, dataDir, version }: ServeOptions): Promise
   const appliance = scope.use(
     await openAppliance({
       ...{ config, dataDir, addresses, log, version },
+      ...(config.source ? { configFile: resolve(config.source) } : {}),
+      acceptLostKey,
       plugins: builtInPlugins,
       now: Date.now,
     }),

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import type { CoreConfig } from '../core/config.ts'
 import type { Plugin } from '../core/plugin.ts'
-import { type Db, openDb } from '../core/store/client.ts'
+import { type Db, openDb, type Reader } from '../core/store/client.ts'
 import { MIGRATIONS } from '../core/store/migrations-folder.ts'
 import { checkSchema, lastVersionOf } from '../core/store/schema-version.ts'
 import { writeSetting } from '../core/store/settings.ts'
@@ -24,8 +24,22 @@ const histories = (plugins: StoreOptions['plugins']) => [
 ]
 
 /**
- * Opens the database and brings it to this program's schema. A database of a later version is
- * refused before anything is changed: throws `store.newer` or `store.foreign`.
+ * Refuses a database that a later version upgraded, before anything is changed. Throws
+ * `store.newer` or `store.foreign`.
+ */
+export async function checkStore(
+  db: Reader,
+  { plugins, version }: Pick<StoreOptions, 'plugins' | 'version'>,
+): Promise<void> {
+  const lastVersion = await lastVersionOf(db)
+  for (const history of histories(plugins)) {
+    await checkSchema(db, { ...history, version, lastVersion })
+  }
+}
+
+/**
+ * Opens the database and brings it to this program's schema. Throws what
+ * `checkStore` throws.
  */
 export async function openStore(options: StoreOptions): Promise<Db> {
   const { url, auth_token: authToken } = options.config
@@ -36,11 +50,7 @@ export async function openStore(options: StoreOptions): Promise<Db> {
       ...(authToken ? { authToken } : {}),
     }),
   )
-  const before = await lastVersionOf(db.read)
-  for (const history of histories(options.plugins)) {
-    const { version } = options
-    await checkSchema(db.read, { ...history, version, lastVersion: before })
-  }
+  await checkStore(db.read, options)
   for (const { folder, table } of histories(options.plugins)) await db.migrate(folder, table)
   await db.write((tx) => writeSetting(tx, 'version', options.version))
   opening.move()

@@ -22,10 +22,14 @@ export const sealFaults = defineFaults('seal', {
   keyFile: { status: 500, retry: false },
   wrongKey: { status: 500, retry: false },
   broken: { status: 500, retry: false },
+  /** The database waits for a key that is not there. */
+  lost: { status: 500, retry: false },
 })
 
 /** Seals what must lie in the database but not be readable there. */
 export interface Sealer {
+  /** Tells keys apart and says nothing about them; every box carries it. */
+  readonly keyId: string
   /** `context` names the place of the box, e.g. `machine/<id>/password`: it opens nowhere else. */
   seal(plain: string, context: string): string
   /** Throws `seal.wrong-key` for a box of another key file, `seal.broken` for a changed or moved one. */
@@ -37,6 +41,7 @@ export function createSealer(key: Uint8Array, keyFile: string): Sealer {
   const keyId = createHmac('sha256', key).update('slipway key id').digest('hex').slice(0, 8)
   const prefix = `s1.${keyId}.`
   return {
+    keyId,
     seal(plain, context) {
       const nonce = randomBytes(NONCE_BYTES)
       const cipher = createCipheriv(CIPHER, key, nonce, { authTagLength: TAG_BYTES })

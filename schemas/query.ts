@@ -66,3 +66,11 @@ export const MaintenanceQuery = v.object({
     'refuse the image when its digest is another',
   ),
 })
+
+/** GET /api/v1/backup */
+export const BackupQuery = v.object({
+  keys: says(
+    v.picklist(['true', 'false']),
+    '`false`: without `keys/` and the admin token, which must then be kept elsewhere',
+  ),
+})

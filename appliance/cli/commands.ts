@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { auditList } from './audit.ts'
+import { backupCommand } from './backup.ts'
 import { caExport } from './ca.ts'
 import type { CliCommand } from './command.ts'
 import { completionCommand } from './completion-command.ts'
@@ -17,6 +18,7 @@ import { machineAdd, machineImport, machineRemove, machineSet } from './machine-
 import { maintenanceImport, maintenanceRemove, maintenanceShow } from './maintenance.ts'
 import { profileAdd, profileList, profileRemove, profileUse } from './profile.ts'
 import { recipeSchema, recipeValidate } from './recipe.ts'
+import { restoreCommand } from './restore.ts'
 import { serveCommand } from './serve-command.ts'
 import { userAdd, userList, userPassword, userRemove } from './user.ts'
 import { versionCommand } from './version-command.ts'
@@ -32,6 +34,7 @@ export function coreCommands(all: () => readonly CliCommand[]): readonly CliComm
     ...[maintenanceImport, maintenanceShow, maintenanceRemove],
     ...[userAdd, userList, userPassword, userRemove],
     auditList,
+    ...[backupCommand, restoreCommand],
     caExport,
     ...[profileAdd, profileList, profileUse, profileRemove],
     ...[configCheck, configPrint],

@@ -10,7 +10,12 @@ export const serveCommand: CliCommand = {
   summary: 'run the appliance until SIGTERM or Ctrl-C',
   about:
     'Listens and keeps its data as the configuration says (`slipway config print`). The first\nstart makes a CA and an admin token, and says where the token is.',
-  options: CONFIG_OPTIONS,
+  options: {
+    ...CONFIG_OPTIONS,
+    'accept-lost-key': {
+      summary: 'the key of the database is lost for good: begin with a new one',
+    },
+  },
   examples: [
     'slipway serve',
     'slipway serve --data /var/lib/slipway --config /etc/slipway/slipway.toml',
@@ -19,6 +24,7 @@ export const serveCommand: CliCommand = {
   async run({ flags, env }) {
     const config = await loadFor(flags, env)
     const { serve } = await import('../serve.ts')
-    return serve({ config, dataDir: dataFolder(flags.text('data'), env), version })
+    const dataDir = dataFolder(flags.text('data'), env)
+    return serve({ config, dataDir, version, acceptLostKey: flags.on('accept-lost-key') })
   },
 }

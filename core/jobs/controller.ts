@@ -45,6 +45,12 @@ export interface ControllerRules {
   readonly bootTarget?: string
   /** Send mode, enabled and target every time, even unchanged. */
   readonly fullBootTriple?: boolean
+  /** Of the schemes that the drives say or leave open, only these are fetched. */
+  readonly schemes?: readonly ('http' | 'https')[]
+  /** A drive that refuses an image may be listed for other use (KVM): the plan passes over it, and is made again. */
+  readonly nextDrive?: boolean
+  /** What to do where no drive takes an image: a sentence. */
+  readonly mediaRemedy?: string
   /** Two images can be in at once: false forces plan `one`. */
   readonly twoImages?: boolean
   /** `SKU` is the unit's tag (equal to the DMI serial). */

@@ -128,16 +128,43 @@ async function work(parts: JobParts, session: Session): Promise<void> {
     // On: it may have begun to boot our media; another launch could cut it. Off: nothing was lost.
     if (power === 'On' || power === 'PoweringOn') return poweredOn(parts, job)
   }
-  const run = await openRun(parts, session)
-  await parts.hooks.prepare.promise(run)
-  await publish(parts, run)
+  await launchWhereTaken(parts, session)
+  await poweredOn(parts, job)
+}
+
+/** Is there a plan without the drive that has just refused an image? Only families that list such drives are asked. */
+async function hasOtherDrive({ bmc, plan, step }: JobRun, failure: unknown): Promise<boolean> {
+  const refused = failure instanceof StepFailure && failure.step.startsWith('redfish.insert.')
+  if (!refused || !bmc.profile.rules.nextDrive) return false
+  try {
+    const next = await step('media.plan', (signal) => bmc.plan(signal))
+    return !Bun.deepEquals(next.drives, plan.drives)
+  } catch (error) {
+    // No plan is left: what the drive said of the image tells more than that.
+    if (error instanceof StepFailure) return false
+    throw error
+  }
+}
+
+/** Plans, prepares and launches; again without a drive that turns out to be of no use. */
+async function launchWhereTaken(parts: JobParts, session: Session): Promise<void> {
+  const { job } = session
   const launchParts = {
     now: parts.now,
     ownerOf: (url: string) => ownerOf(parts.db, url, ownHosts(parts.addresses)),
     powerOnBegun: () => powerOnBegun(parts, job),
   }
-  await launch(run, launchParts, job.launches > 1)
-  await poweredOn(parts, job)
+  for (;;) {
+    const run = await openRun(parts, session)
+    await parts.hooks.prepare.promise(run)
+    await publish(parts, run)
+    try {
+      return await launch(run, launchParts, job.launches > 1)
+    } catch (failure) {
+      if (!(await hasOtherDrive(run, failure))) throw failure
+      run.note('warn', 'the drive takes no image of ours: planning again without it')
+    }
+  }
 }
 
 /**

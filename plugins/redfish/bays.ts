@@ -11,6 +11,7 @@ import { ComputerSystem, Manager, parseResource } from './resources.ts'
 /** A place where drives were found, in the order in which they are to be preferred. */
 interface DriveBay {
   readonly owner: Drive['owner']
+  readonly collection: string
   readonly uris: readonly string[]
 }
 
@@ -37,7 +38,7 @@ async function findBays(
       note('warn', error.message)
       return []
     })
-    bays.push({ owner, uris: uris.filter((uri) => !known.has(uri)) })
+    bays.push({ owner, collection, uris: uris.filter((uri) => !known.has(uri)) })
     for (const uri of uris) known.add(uri)
   }
   await add('system', system.VirtualMedia?.['@odata.id'])
@@ -101,6 +102,10 @@ export function createDriveReader({ client, finding, info, note, oem }: DriveRea
       return withOemDrives(oem, listed, signal)
     },
     async one(uri: string, signal: AbortSignal): Promise<VirtualDrive> {
+      const places = await bays(signal)
+      // AMI MegaRAC lists a drive only when remote media were switched on: look again.
+      const isNew = !places.some(({ uris }) => uris.includes(uri))
+      if (isNew && places.some((bay) => uri.startsWith(`${bay.collection}/`))) known = undefined
       const owner = (await bays(signal)).find(({ uris }) => uris.includes(uri))?.owner
       const listed = owner && (await readDrive(client, uri, owner, info, signal))
       const drives = await withOemDrives(oem, listed ? [listed] : [], signal)

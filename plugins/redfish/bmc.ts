@@ -39,6 +39,7 @@ async function readState(
 async function readPlan(
   { parts, client, finding, profile }: Contact,
   drives: DriveReader,
+  refusing: ReadonlySet<string>,
   signal: AbortSignal,
 ): Promise<MediaPlan> {
   const { boot } = await findPlace(client, finding.systemUri, signal)
@@ -48,6 +49,7 @@ async function readPlan(
     profile,
     bootTargets: targetsOf(boot),
     wanted: parts.machine.mediaPlan,
+    ...(profile.rules.nextDrive && { refusing }),
   })
 }
 
@@ -62,9 +64,10 @@ export async function openBmc(parts: ContactParts): Promise<Bmc> {
   const drives = createDriveReader({ client, finding, info, note, oem })
   const power: PowerParts = { client, systemUri, info, note, options }
   const boot: BootParts = { client, systemUri, rules, oem, note, options }
-  const media: MediaParts = { client, rules, oem, note, read: drives.one, options }
+  const refusing = new Set<string>()
+  const media: MediaParts = { client, rules, oem, note, refusing, read: drives.one, options }
   const read = (signal: AbortSignal) => readState(contact, drives, signal)
-  const plan = (signal: AbortSignal) => readPlan(contact, drives, signal)
+  const plan = (signal: AbortSignal) => readPlan(contact, drives, refusing, signal)
   return {
     identity,
     profile,

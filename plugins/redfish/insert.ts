@@ -112,6 +112,8 @@ async function insertByStandard(
   const { client, options } = parts
   const { drive } = virtual
   const answer = await climb(parts, virtual, imageUrl, signal)
+  // A listed drive for other use: Cisco UCS answers 400 (ironic bug 2031595), C845A M8 405.
+  if (answer.status === 400 || answer.status === 405) parts.refusing.add(drive.uri)
   if (!answer.ok)
     throw (
       generalFault(answer) ??
@@ -135,9 +137,12 @@ export async function insertMedia(
   await ejectMedia(parts, uri, everything, signal)
   const virtual = await parts.read(uri, signal)
   const { drive } = virtual
-  const standard = () => insertByStandard(parts, virtual, imageUrl, signal)
-  const { insert = standard } = oem.actions
-  await insert({ oem: oem.open(signal), drive, imageUrl, standard })
+  // What the family did before may have changed what the drive offers.
+  const standard = async () =>
+    insertByStandard(parts, await parts.read(uri, signal), imageUrl, signal)
+  if (oem.actions.insert)
+    await oem.actions.insert({ oem: oem.open(signal), drive, imageUrl, standard })
+  else await insertByStandard(parts, virtual, imageUrl, signal)
   await confirm(parts, uri, imageUrl, signal)
   note('info', `Drive ${drive.id} of the BMC ${client.host} has the image.`)
 }

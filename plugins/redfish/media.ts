@@ -14,6 +14,8 @@ export interface MediaParts {
   readonly rules: ControllerRules
   readonly oem: OemParts
   readonly note: Note
+  /** URIs of drives that refused an image in this session. */
+  readonly refusing: Set<string>
   /** Reads one drive afresh. */
   readonly read: (uri: string, signal: AbortSignal) => Promise<VirtualDrive>
   readonly options: Pick<

@@ -13,6 +13,8 @@ export interface PlanParts {
   readonly bootTargets: readonly string[] | undefined
   /** What the machine's row asks for. */
   readonly wanted: MediaPlan['name'] | undefined
+  /** Drives that refused an image in this session, where the profile passes over them. */
+  readonly refusing?: ReadonlySet<string>
 }
 
 const isCd = ({ mediaTypes }: Drive) =>
@@ -139,9 +141,26 @@ function oneImage(useful: readonly Drive[], parts: PlanParts): Choice | undefine
   }
 }
 
+/** What helps where a profile knows no better. */
+const REMEDY =
+  'Look whether virtual media are switched on and licensed there; a controller without any can not be used.'
+
+/** The drives without what they do not fetch, whatever they leave open. */
+function narrowed({ drives, profile, refusing }: PlanParts): readonly VirtualDrive[] {
+  const { schemes } = profile.rules
+  return drives
+    .filter(({ drive }) => !refusing?.has(drive.uri))
+    .map((virtual) => {
+      if (!schemes) return virtual
+      const left = virtual.drive.schemes.filter((scheme) => schemes.includes(scheme))
+      return { ...virtual, drive: { ...virtual.drive, schemes: left } }
+    })
+}
+
 /** Where the images go. Pure. Throws `redfish.no-media`, naming the drives found and what they lack. */
 export function planMedia(parts: PlanParts): MediaPlan {
-  const { host, profile, drives } = parts
+  const { host, profile } = parts
+  const drives = narrowed(parts)
   const useful = drives
     .filter((virtual) => uselessBecause(virtual, profile.rules) === undefined)
     .map(({ drive }) => drive)
@@ -155,7 +174,7 @@ export function planMedia(parts: PlanParts): MediaPlan {
         ? whyNotTwo(parts, useful)
         : 'none of its drives is a CD or DVD that boots an image of ours'
     throw redfishFaults.noMedia(
-      `The BMC ${host} can not take our images: ${why}. Virtual drives found: ${found || 'none'}.`,
+      `The BMC ${host} can not take our images: ${why}. Virtual drives found: ${found || 'none'}. ${profile.rules.mediaRemedy ?? REMEDY}`,
     )
   }
   if (!bootTarget)

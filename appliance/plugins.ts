@@ -6,7 +6,11 @@ import { metrics } from '../plugins/metrics/index.ts'
 import { osLinux } from '../plugins/os-linux/index.ts'
 import { payloads } from '../plugins/payloads/index.ts'
 import { redfish } from '../plugins/redfish/index.ts'
+import { redfishAmi } from '../plugins/redfish-ami/index.ts'
+import { redfishCisco } from '../plugins/redfish-cisco/index.ts'
 import { redfishDell } from '../plugins/redfish-dell/index.ts'
+import { redfishLenovo } from '../plugins/redfish-lenovo/index.ts'
+import { redfishOpenbmc } from '../plugins/redfish-openbmc/index.ts'
 import { redfishSupermicro } from '../plugins/redfish-supermicro/index.ts'
 import { simulator } from '../plugins/simulator/index.ts'
 
@@ -19,6 +23,10 @@ export const builtInPlugins: readonly Plugin[] = [
   redfish,
   redfishDell,
   redfishSupermicro,
+  redfishAmi,
+  redfishLenovo,
+  redfishCisco,
+  redfishOpenbmc,
   metrics,
   simulator,
 ]

@@ -15,7 +15,7 @@ import { removeTaskIso } from './task-iso-file.ts'
 
 /** Shortest and longest pause between two looks whether a machine that reported has powered itself off. */
 const SHORTEST_LOOK_MS = SECOND / 2
-const LONGEST_LOOK_MS = 5 * SECOND
+const LONGEST_LOOK_MS = 15 * SECOND
 
 const settling = ['succeeded', 'failed'] as const
 

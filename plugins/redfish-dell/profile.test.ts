@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { describe, expect, test } from 'bun:test'
 import type { ControllerIdentity } from '../../core/jobs/controller.ts'
-import { dellProfile, isOlder } from './profile.ts'
+import { dellProfile } from './profile.ts'
 
 /** As captured from a PowerEdge R750, iDRAC 9 6.00.30.00. */
 const r750: ControllerIdentity = {
@@ -83,13 +83,4 @@ describe('the profile of a Dell', () => {
   test('is for nobody else', () => {
     expect(dellProfile({ ...r750, vendor: 'HPE', oem: ['Hpe'] })).toBeUndefined()
   })
-})
-
-test.each([
-  ['6.00.02', '6.00.02.00', false],
-  ['6.00.01.99', '6.00.02', true],
-  ['10.0', '9.9', false],
-  ['', '6.00.02', true],
-])('%s is older than %s: %p', (firmware, than, older) => {
-  expect(isOlder(firmware, than)).toBe(older)
 })

@@ -4,22 +4,15 @@ import type {
   ControllerProfile,
   ControllerRules,
 } from '../../core/jobs/controller.ts'
-
-/** Compares dotted numbers part by part: 6.00.02 comes before 6.00.30.00. */
-export function isOlder(firmware: string, than: string): boolean {
-  const [a, b] = [firmware, than].map((text) => text.split('.').map(Number))
-  const length = Math.max(a?.length ?? 0, b?.length ?? 0)
-  for (let part = 0; part < length; part++) {
-    const difference = (a?.[part] || 0) - (b?.[part] || 0)
-    if (difference !== 0) return difference < 0
-  }
-  return false
-}
+import { isOlder } from '../../core/versions.ts'
+import { bootByConfiguration } from './boot-configuration.ts'
 
 /** Two images at once since then; media stand under the system (iDRAC-Redfish-Scripting v7 notes, #58). */
 const TWO_IMAGES_SINCE = '6.00.02'
 /** metal3-docs supported_hardware.md: below it, virtual media are not reliable. */
 const RELIABLE_SINCE = '6.10.30.00'
+/** InsertMedia is absent before (iDRAC-Redfish-Scripting #24; metal3-docs supported_hardware.md). */
+const ISO_SINCE_8 = '2.75.75.75'
 
 /** Every PowerEdge: SerialNumber is the board's, SKU the service tag (ironic bug 2146585). */
 const everyDell: ControllerRules = {
@@ -74,20 +67,39 @@ const idrac10 = (identity: ControllerIdentity): ControllerProfile => ({
   rules: twoDrives,
 })
 
+/** From here on the override reaches the virtual CD (ironic note fix-redfish-vm-boot-idrac). */
+const BOOTS_CD_SINCE = '4.40.10'
+
+/** Servers with AMD processors end in 5: R6515, R7525. */
+const isAmd = ({ systemModel }: ControllerIdentity) => /\b[A-Z]+\d{3}5\b/.test(systemModel)
+
+/** The override Cd means the drive in the chassis (sushy oem/dell manager.py:90-115, iDRAC-Redfish-Scripting #90). */
+const needsConfiguration = (identity: ControllerIdentity) =>
+  isOlder(identity.managerFirmware, isAmd(identity) ? TWO_IMAGES_SINCE : BOOTS_CD_SINCE)
+
 /** One remote file share for both drives (iDRAC-Redfish-Scripting #241, #265, #290). */
-const olderIdrac = (firmware: string): ControllerProfile => ({
-  name: 'dell-idrac-one-image',
-  because: `Dell, iDRAC firmware ${firmware || 'unknown'}: older than ${TWO_IMAGES_SINCE}`,
-  rules: {
-    ...everyDell,
-    twoImages: false,
-    advice: [
-      `iDRAC firmware ${firmware || '(unknown)'} takes one image at a time: update an iDRAC 9 to ${RELIABLE_SINCE} or newer.`,
-      // sushy oem/dell manager.py:90-115; metal3-docs supported_hardware.md.
-      'Before firmware 4.40.10 the boot override Cd does not reach the virtual drive; a Dell action is needed there.',
-    ],
-  },
-})
+function olderIdrac(identity: ControllerIdentity): ControllerProfile {
+  const firmware = identity.managerFirmware
+  const byConfiguration = needsConfiguration(identity)
+  // 7 and 8 stay at 2.x; their newest is the least that metal3 supports (supported_hardware.md).
+  const is8 = generationOf(identity) > 0 && generationOf(identity) < 14
+  return {
+    name: byConfiguration ? 'dell-idrac-boot-by-configuration' : 'dell-idrac-one-image',
+    because: `Dell, iDRAC firmware ${firmware || 'unknown'}: older than ${byConfiguration && !isAmd(identity) ? BOOTS_CD_SINCE : TWO_IMAGES_SINCE}`,
+    rules: {
+      ...everyDell,
+      // RemovableDisk takes .img only (iDRAC-Redfish-Scripting v7 notes).
+      bootDrives: ['^CD$'],
+      twoImages: false,
+      advice: [
+        is8
+          ? `iDRAC 7 and 8 take one image at a time, and none before firmware ${ISO_SINCE_8}.`
+          : `iDRAC firmware ${firmware || '(unknown)'} takes one image at a time: update an iDRAC 9 to ${RELIABLE_SINCE} or newer.`,
+      ],
+    },
+    ...(byConfiguration && { actions: bootByConfiguration }),
+  }
+}
 
 /** The profile of a Dell controller; undefined for every other. */
 export function dellProfile(identity: ControllerIdentity): ControllerProfile | undefined {
@@ -95,5 +107,5 @@ export function dellProfile(identity: ControllerIdentity): ControllerProfile | u
   if (!isDell) return undefined
   if (generationOf(identity) >= 17) return idrac10(identity)
   const firmware = identity.managerFirmware
-  return isOlder(firmware, TWO_IMAGES_SINCE) ? olderIdrac(firmware) : idrac9(firmware)
+  return isOlder(firmware, TWO_IMAGES_SINCE) ? olderIdrac(identity) : idrac9(firmware)
 }

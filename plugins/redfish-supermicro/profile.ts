@@ -4,6 +4,7 @@ import type {
   ControllerProfile,
   ControllerRules,
 } from '../../core/jobs/controller.ts'
+import { isoConfig } from './iso-config.ts'
 
 const every: ControllerRules = {
   // Cd is the drive in the chassis; the virtual one is UsbCd, both are listed (sushy system.py:255, 376-400).
@@ -30,14 +31,17 @@ const every: ControllerRules = {
 }
 
 /** X11SDV-4C-TLN2F (bmclib virtual_media.go), X12STW-TF (community.general #4839, #12537). */
-const x11x12: ControllerRules = {
+const oneDrive: ControllerRules = {
   ...every,
   // Refused by both generations (sushy note fix-insert-media-payload).
   insertWithout: ['Inserted', 'WriteProtected'],
   // One CD1 behind VM1.
   twoImages: false,
-  advice: ['X11 and X12 boards take one image at a time.'],
+  advice: ['X10, X11 and X12 boards take one image at a time.'],
 }
+
+/** OpenBMC-based boards: USB1 and USB2 take images, Slot_0 has no action (redfish_ctl supermicro_fixtures). */
+const openBmc: ControllerRules = { ...every, bootDrives: ['^USB1$', '^USB\\d$'] }
 
 /** The Grace superchip server boots its virtual CD as Cd (sushy note supermicro-vmedia-dev-workaround). */
 const arm: ControllerRules = { ...every, bootTarget: 'Cd' }
@@ -55,8 +59,13 @@ export function supermicroProfile(identity: ControllerIdentity): ControllerProfi
   if (systemModel.includes('ARS-111GL-NHR')) {
     return { name: 'supermicro-arm', because, rules: arm }
   }
-  if (board && /^X1[12]$/.test(board)) {
-    return { name: `supermicro-${board.toLowerCase()}`, because, rules: x11x12 }
+  if (board && /^X1[012]$/.test(board)) {
+    const name = `supermicro-${board.toLowerCase()}`
+    // X10 and X11 have no InsertMedia where the OEM configuration of an ISO stands (badfish main.py:1490-1607).
+    return { name, because, rules: oneDrive, ...(board !== 'X12' && { actions: isoConfig }) }
+  }
+  if (oem.includes('OpenBmc')) {
+    return { name: 'supermicro-openbmc', because: `${because}, OEM key OpenBmc`, rules: openBmc }
   }
   // SYS-821GE-TNHR (X13, captured) lists three drives, each of which takes an image.
   return { name: 'supermicro', because, rules: every }

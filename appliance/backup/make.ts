@@ -2,13 +2,13 @@
 import { constants } from 'node:fs'
 import { chmod, copyFile, mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { create } from 'tar'
 import { sentence } from '../../core/faults.ts'
 import { writePrivateFile } from '../../core/private-file.ts'
 import type { Db } from '../../core/store/client.ts'
 import type { BackupManifest } from '../../schemas/backup.ts'
 import type { Version } from '../../schemas/version.ts'
 import { backupFaults } from './faults.ts'
+import { pack } from './pack.ts'
 import { sha256Of } from './sha256.ts'
 
 export interface BackupParts {
@@ -108,16 +108,15 @@ export async function makeBackup(parts: BackupParts, keys: boolean): Promise<Bac
     const paths = await collect(parts, stage, keys)
     const manifest = await manifestOf(parts, stage, keys, paths)
     // The manifest goes first: a restore knows what is to come.
-    const pack = create({ cwd: stage, portable: true, strict: true }, ['manifest.json', ...paths])
-    return { manifest, stream: streamOf(pack, clear) }
+    const pieces = pack(stage, ['manifest.json', ...paths])
+    return { manifest, stream: streamOf(pieces, clear) }
   } catch (error) {
     await clear()
     throw error
   }
 }
 
-function streamOf(pack: AsyncIterable<Uint8Array>, clear: () => Promise<void>) {
-  const pieces = pack[Symbol.asyncIterator]()
+function streamOf(pieces: AsyncGenerator<Uint8Array>, clear: () => Promise<void>) {
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
       try {
@@ -131,7 +130,7 @@ function streamOf(pack: AsyncIterable<Uint8Array>, clear: () => Promise<void>) {
       }
     },
     async cancel() {
-      await pieces.return?.()
+      await pieces.return(undefined)
       await clear()
     },
   })

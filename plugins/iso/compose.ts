@@ -6,6 +6,7 @@ import { imageSource } from './byte-source.ts'
 import { isoFaults, notComposable } from './faults.ts'
 import type { Scion } from './graft.ts'
 import { graftTrees } from './graft-trees.ts'
+import type { IsoEntry } from './iso-reader.ts'
 import { filesOf } from './layout.ts'
 import { openIso } from './open-iso.ts'
 import { readPartitionTables } from './partition.ts'
@@ -32,22 +33,22 @@ type Piece =
   | Uint8Array
   | { readonly image: MediaImage; readonly start: number; readonly end: number }
 
+/** An entry of the task ISO for a tree; where a file's bytes stand is said beside it. */
+function contentOf({ kind, target, sizeBytes }: IsoEntry): IsoContent {
+  if (kind === 'directory') return kind
+  return kind === 'symlink' ? { linkTo: target ?? '' } : { sizeBytes, pieces: () => [] }
+}
+
 /** The task's files below /task, with their places in the composed image. */
 async function scionOf(task: MediaImage, taskLba: number): Promise<Scion & { volumeId: string }> {
   const image = await openIso(imageSource(task))
-  const entries = await image.list()
   const contents = new Map<string, IsoContent>()
   const lbas = new Map<string, number>()
-  for (const { path, kind, sizeBytes, extents, target } of entries) {
-    const content =
-      kind === 'directory'
-        ? kind
-        : kind === 'symlink'
-          ? { linkTo: target ?? '' }
-          : { sizeBytes, pieces: () => [] }
-    contents.set(FOLDER + path, content)
-    const [extent] = extents
-    if (kind === 'file' && extent) lbas.set(FOLDER + path, taskLba + extent.start / SECTOR)
+  for (const entry of await image.list()) {
+    const path = FOLDER + entry.path
+    contents.set(path, contentOf(entry))
+    // One extent: a task ISO is far below 4 GiB.
+    lbas.set(path, taskLba + (entry.extents[0]?.start ?? 0) / SECTOR)
   }
   const root = await buildTree(contents)
   const files = new Map([...filesOf(root)].map((file) => [file, lbas.get(file.path) ?? 0]))

@@ -152,6 +152,9 @@ export class SimulatedMachine {
       get inPost() {
         return firmware.inPost
       },
+      get bootsNext() {
+        return firmware.next
+      },
       get override() {
         return firmware.override
       },

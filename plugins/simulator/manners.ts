@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import type { MessageKey } from './messages.ts'
-import type { OemEndpoint } from './oem.ts'
+import type { OemEndpoint, OemSight } from './oem.ts'
+import type { Resource } from './wire.ts'
 
 /** What a refusal is called, and answered with, where a family departs from the Base registry. */
 export interface MessageManner {
@@ -103,6 +104,8 @@ export interface Manners {
   readonly loginNeeds: readonly string[]
   /** Endpoints of the family's own. */
   readonly oem: readonly OemEndpoint[]
+  /** Members that follow the machine, by path of their resource. */
+  readonly shows: Readonly<Record<string, (sight: OemSight) => Resource>>
 }
 
 /** The standard's own rules, over which each family lays its departures. */
@@ -159,4 +162,5 @@ export const standard: Manners = {
   taskMessages: 'list',
   loginNeeds: [],
   oem: [],
+  shows: {},
 }

@@ -20,6 +20,13 @@ export interface OemDesk {
   success(status: 200 | 204): Answer
 }
 
+/** What a resource of the family's own may show. */
+export interface OemSight {
+  readonly drives: readonly Pick<Drive, 'uri' | 'occupied' | 'image'>[]
+  /** Where an OEM order sends the next boot. */
+  readonly bootNext: string | undefined
+}
+
 /** A place outside the standard that takes orders. */
 export interface OemEndpoint {
   readonly method: 'POST' | 'PATCH'

@@ -24,7 +24,11 @@ export interface TreeParts {
   readonly tasks: Tasks
   /** What OEM orders changed, by path. */
   readonly amended: ReadonlyMap<string, Resource>
-  readonly machine: { readonly power: string; readonly override: Override }
+  readonly machine: {
+    readonly power: string
+    readonly override: Override
+    readonly bootsNext: string | undefined
+  }
   /** Unix ms: the controller's clock. */
   readonly now: () => number
 }
@@ -74,7 +78,9 @@ export class Tree {
   #stateful(path: string): Resource | undefined {
     const { captured, amended, manners, machine, sessions, tasks, systemUri } = this.#parts
     const original = captured.get(path)
-    const resource = original && { ...original, ...amended.get(path) }
+    const sight = { drives: this.#parts.drives, bootNext: machine.bootsNext }
+    const shown = manners.shows[path]?.(sight)
+    const resource = original && { ...original, ...amended.get(path), ...shown }
     const uris = (list: readonly { id: string }[]) => list.map(({ id }) => `${path}/${id}`)
     if (path === SESSIONS) return collection(resource, uris(sessions.list()))
     if (path === TASKS) return collection(resource, uris(tasks.list()))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { rootCertificates } from 'node:tls'
-import undici from 'undici/index.js'
 import { canonicalAddress } from './outbound-addresses.ts'
+import { type Undici, undici } from './undici.ts'
 import { SECOND } from './units.ts'
 
 /**
@@ -12,14 +12,14 @@ export function pinnedAgent(
   url: URL,
   addresses: readonly string[],
   caPem: string | undefined,
-): InstanceType<typeof undici.Agent> {
-  const connect = undici.buildConnector({
+): InstanceType<Undici['Agent']> {
+  const connect = undici().buildConnector({
     timeout: 10 * SECOND,
     // A list of CAs replaces the built-in ones.
     ...(caPem === undefined ? {} : { ca: [...rootCertificates, caPem] }),
   })
   const servername = canonicalAddress(url.hostname) ? {} : { servername: url.hostname }
-  return new undici.Agent({
+  return new (undici().Agent)({
     connections: 1,
     connect(options, callback) {
       const tryFrom = (index: number) => {

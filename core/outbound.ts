@@ -3,7 +3,7 @@
  * Fetches from URLs that users or providers gave us. Such a URL must not become a hand into our
  * own network: the address that was checked is the address that is called, at every redirect.
  */
-import undici from 'undici/index.js'
+
 import { Fault } from './faults.ts'
 import { pinnedAgent } from './outbound-connect.ts'
 import {
@@ -12,6 +12,7 @@ import {
   outboundFaults,
   shownUrl,
 } from './outbound-guard.ts'
+import { undici } from './undici.ts'
 import { SECOND } from './units.ts'
 
 export interface OutboundParts extends OutboundGuardParts {
@@ -52,7 +53,7 @@ export function createOutbound(parts: OutboundParts): Outbound {
     const allowed = await within(guard.allow(url), signal)
     const agent = pinnedAgent(url, allowed, parts.caPem)
     try {
-      const { statusCode, headers, body } = await undici.request(url, {
+      const { statusCode, headers, body } = await undici().request(url, {
         dispatcher: agent,
         signal,
         headers: { 'accept-encoding': 'identity', 'user-agent': 'slipway' },

@@ -67,7 +67,7 @@ describe('after a report', () => {
     await running.tick()
     expect(since()).toEqual([])
     bmc.power = 'Off'
-    clock.advance(5 * SECOND)
+    clock.advance(15 * SECOND)
     await running.tick()
     expect(since()).toEqual([...CLEANED, 'powerOn'])
     expect(await job(id)).toMatchObject({

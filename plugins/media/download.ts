@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import undici from 'undici/index.js'
+
 import { sentence } from '../../core/faults.ts'
 import { shownUrl } from '../../core/outbound-guard.ts'
+import { undici } from '../../core/undici.ts'
 import { MINUTE, SECOND } from '../../core/units.ts'
 import { mediaFaults } from './faults.ts'
 
@@ -32,13 +33,13 @@ export async function download<T>(
   use: (body: AsyncIterable<Uint8Array>, announcedBytes: number) => Promise<T>,
 ): Promise<T> {
   // An agent of its own: closing it ends the connection even when `use` took half of the body.
-  const dispatcher = new undici.Agent({ headersTimeout: 30 * SECOND, bodyTimeout: MINUTE })
+  const dispatcher = new (undici().Agent)({ headersTimeout: 30 * SECOND, bodyTimeout: MINUTE })
   const first = new URL(url)
   try {
     for (let at = first, hops = 0; ; hops++) {
       const target = new URL(at.origin + at.pathname + at.search)
       const headers = { 'accept-encoding': 'identity', ...authorizationFor(first, at) }
-      const answer = await undici
+      const answer = await undici()
         .request(target, { dispatcher, signal, headers })
         .catch((cause: unknown) => {
           const why = sentence(cause)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { gunzipSync } from 'node:zlib'
-import undici from 'undici/index.js'
 import type { TlsPolicy } from '../../core/machines/machine.ts'
+import { undici } from '../../core/undici.ts'
 import { connectionFault } from './connection-fault.ts'
 import { redfishFaults } from './faults.ts'
 import type { Gate } from './gate.ts'
@@ -62,7 +62,7 @@ export function openConnection(parts: ConnectionParts): Connection {
   const { gate, options } = parts
   const { origin, host } = new URL(parts.url)
   const line: Line = { localAddress: '', protocol: '' }
-  const agent = new undici.Agent({
+  const agent = new (undici().Agent)({
     connections: options.concurrencyPerBmc,
     pipelining: 1,
     keepAliveTimeout: 10_000,
@@ -80,7 +80,7 @@ export function openConnection(parts: ConnectionParts): Connection {
     // The agent's own limits are of silence; this one is of the whole exchange.
     const limit = AbortSignal.timeout(limitMs)
     try {
-      const answer = await undici.request(`${origin}${request.path}`, {
+      const answer = await undici().request(`${origin}${request.path}`, {
         dispatcher: agent,
         method: request.method,
         headers: request.headers,

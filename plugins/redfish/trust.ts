@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import type { Socket } from 'node:net'
 import tls, { type TLSSocket } from 'node:tls'
-import undici from 'undici/index.js'
 import type { TlsPolicy } from '../../core/machines/machine.ts'
+import { type Undici, undici } from '../../core/undici.ts'
 import { redfishFaults } from './faults.ts'
 
 /** Facts of the last connection that was made. */
@@ -21,7 +21,7 @@ export interface TrustParts {
   readonly line: Line
 }
 
-type Connector = ReturnType<typeof undici.buildConnector>
+type Connector = ReturnType<Undici['buildConnector']>
 
 const hex = (fingerprint: string) => fingerprint.replace(/[^0-9a-f]/gi, '').toUpperCase()
 
@@ -43,7 +43,7 @@ function tlsOptions(policy: TlsPolicy) {
  * `checkServerIdentity`, so the fingerprint is compared here.
  */
 export function createConnector(parts: TrustParts): Connector {
-  const connect = undici.buildConnector({
+  const connect = undici().buildConnector({
     ...tlsOptions(parts.policy),
     timeout: parts.timeoutMs,
     // A resumed session would show no certificate of its own to compare.

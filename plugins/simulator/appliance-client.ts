@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import undici from 'undici/index.js'
+
 import * as v from 'valibot'
 import { sentence } from '../../core/faults.ts'
+import { type Undici, undici } from '../../core/undici.ts'
 import { MINUTE } from '../../core/units.ts'
 import type { JobDocument } from '../../schemas/job-document.ts'
 import type { Pace } from './pace.ts'
@@ -31,7 +32,7 @@ export class ApplianceClient implements AsyncDisposable {
   readonly #job: JobDocument
   readonly #pace: Pace
   readonly #tell: (what: string, detail: string) => void
-  readonly #agent: InstanceType<typeof undici.Agent>
+  readonly #agent: InstanceType<Undici['Agent']>
   #baseUrls: readonly string[]
 
   constructor(job: JobDocument, pace: Pace, tell: (what: string, detail: string) => void) {
@@ -39,7 +40,7 @@ export class ApplianceClient implements AsyncDisposable {
     this.#pace = pace
     this.#tell = tell
     this.#baseUrls = job.base_urls.map((url) => url.replace(/\/+$/, ''))
-    this.#agent = new undici.Agent({
+    this.#agent = new (undici().Agent)({
       connections: 1,
       headersTimeout: TIMEOUT_MS,
       bodyTimeout: TIMEOUT_MS,
@@ -90,7 +91,7 @@ export class ApplianceClient implements AsyncDisposable {
   }
 
   async #post(url: string, body: unknown, signal: AbortSignal): Promise<Reply> {
-    const response = await undici.request(url, {
+    const response = await undici().request(url, {
       method: 'POST',
       dispatcher: this.#agent,
       signal,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import undici from 'undici/index.js'
+import { type Undici, undici } from '../../core/undici.ts'
 import type { ByteSource } from '../iso/index.ts'
 import type { Manners } from './manners.ts'
 
@@ -21,11 +21,11 @@ const TIMEOUT_MS = 15_000
 /** Reads images by ranges over HTTP/1.1. Throws an Error that says what was answered instead. */
 export class ImageReader {
   readonly #onRead: (read: ImageRead) => void
-  readonly #agent: InstanceType<typeof undici.Agent>
+  readonly #agent: InstanceType<Undici['Agent']>
 
   constructor({ imageTls, manyConnections }: ReaderManners, onRead: (read: ImageRead) => void) {
     this.#onRead = onRead
-    this.#agent = new undici.Agent({
+    this.#agent = new (undici().Agent)({
       // 0 is undici's way to say: no keep-alive, send `Connection: close`.
       pipelining: manyConnections ? 0 : 1,
       connections: 2,
@@ -63,7 +63,7 @@ export class ImageReader {
       statusCode: status,
       headers,
       body,
-    } = await undici.request(url, {
+    } = await undici().request(url, {
       method,
       dispatcher: this.#agent,
       signal,

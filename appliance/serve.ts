@@ -10,6 +10,7 @@ import { type Listeners, openListeners } from './listeners.ts'
 import { lockFolder, lockRemote } from './lock.ts'
 import { type Appliance, openAppliance } from './open.ts'
 import { builtInPlugins } from './plugins.ts'
+import { createNotifier } from './service/notify.ts'
 
 export interface ServeOptions {
   readonly config: LoadedConfig
@@ -85,6 +86,7 @@ export async function serve(options: ServeOptions): Promise<number> {
   await appliance.start()
   await appliance.runner.start()
   scope.use(await keepCertificates(appliance, listeners, addresses, log))
+  const notifier = scope.use(createNotifier(process.env, log))
   log.info(
     {
       version: version.version,
@@ -97,6 +99,8 @@ export async function serve(options: ServeOptions): Promise<number> {
     },
     'slipway is ready',
   )
+  notifier.ready(`serves ${listeners.open.map(({ url: at }) => at).join(', ')}`)
   log.info({ signal: await signal }, 'slipway ends; jobs under way go on at the next start')
+  notifier.stopping()
   return 0
 }

@@ -6,6 +6,7 @@ import type { CliCommand } from './command.ts'
 import { completionCommand } from './completion-command.ts'
 import { configCheck, configPrint } from './config-commands.ts'
 import { helpCommand } from './help-command.ts'
+import { installCommand } from './install.ts'
 import { jobCancel, jobRetry, jobWatch } from './job-actions.ts'
 import { jobCreate } from './job-create.ts'
 import { jobList } from './job-list.ts'
@@ -38,6 +39,7 @@ export function coreCommands(all: () => readonly CliCommand[]): readonly CliComm
     caExport,
     ...[profileAdd, profileList, profileUse, profileRemove],
     ...[configCheck, configPrint],
+    installCommand,
     completionCommand(all),
     versionCommand,
     helpCommand(all),

@@ -3,7 +3,7 @@ import { isIP } from 'node:net'
 import { parseArgs } from 'node:util'
 import { sentence } from '../../core/faults.ts'
 import { simulatorFaults } from './faults.ts'
-import { personalityNames } from './personality.ts'
+import { personalityNames, usualNames } from './personality.ts'
 import { scriptNamed, scriptNames } from './scripts.ts'
 import type { MachineSpec } from './simulator.ts'
 
@@ -50,7 +50,7 @@ export function readArguments(args: readonly string[]): CommandOptions {
     ...(password !== undefined && { password }),
   }
   return {
-    machines: (machine ?? personalityNames).map((text) => ({ ...readMachine(text), ...account })),
+    machines: (machine ?? usualNames).map((text) => ({ ...readMachine(text), ...account })),
     host: readHost(listen),
     port: readNumber('--base-port', values['base-port'], 0, 65_535),
     pace: readNumber('--pace', pace, DEFAULT_PACE, 1_000),

@@ -8,7 +8,7 @@ export type { Boot } from './firmware.ts'
 export type { ImageRead } from './image-reader.ts'
 export type { MachineState } from './machine.ts'
 export type { Manners } from './manners.ts'
-export { personalityNames } from './personality.ts'
+export { personalityNames, usualNames } from './personality.ts'
 export {
   type MachineSpec,
   type RunningMachine,

@@ -25,6 +25,8 @@ export function capturedOverride(system: Resource): Override {
 /** The system's Boot object with the present override in it. */
 export function showOverride(system: Resource, override: Override): Resource {
   const boot = part(system, 'Boot')
+  // Cray's nodes have boot options and no override.
+  if (!(ENABLED in boot)) return boot
   return {
     ...boot,
     [ENABLED]: override.enabled,

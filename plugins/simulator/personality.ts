@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import { dell } from './dell.ts'
 import { simulatorFaults } from './faults.ts'
-import { hpe } from './hpe.ts'
 import type { Manners } from './manners.ts'
-import dellR750 from './personalities/dell-r750.json'
-import hpeDl360 from './personalities/hpe-dl360.json'
-import supermicroX13 from './personalities/supermicro-x13.json'
-import { supermicro } from './supermicro.ts'
+import { personalities } from './personalities.ts'
 import { isResource, type Resource, text } from './wire.ts'
 
 /** A tree, captured or written from a source, and how the controller behind it behaves. */
@@ -17,14 +12,11 @@ export interface Personality {
   readonly systemUri?: string
 }
 
-const PERSONALITIES: Readonly<Record<string, Personality>> = {
-  'dell-r750': { manners: dell, resources: dellR750 },
-  'supermicro-x13': { manners: supermicro, resources: supermicroX13 },
-  'hpe-dl360': { manners: hpe, resources: hpeDl360 },
-}
+/** One of each of the three large vendors: what a simulator starts when nothing is asked for. */
+export const usualNames: readonly string[] = ['dell-r750', 'supermicro-x13', 'hpe-dl360']
 
-/** Names that `--machine` takes, one of each vendor. */
-export const personalityNames: readonly string[] = Object.keys(PERSONALITIES)
+/** Names that `--machine` takes. */
+export const personalityNames: readonly string[] = Object.keys(personalities)
 
 /** A personality made into one machine of its own. */
 export interface Embodiment {
@@ -41,7 +33,7 @@ export interface Embodiment {
  * unit of its own wherever the captured ones stand. Throws `simulator.unknown-personality`.
  */
 export function embody(name: string, serial: string | undefined): Embodiment {
-  const personality = PERSONALITIES[name]
+  const personality = personalities[name]
   if (!personality) {
     const known = personalityNames.join(', ')
     throw simulatorFaults.unknownPersonality(`there is no personality ${name}: take ${known}`)

@@ -2,9 +2,9 @@
 import { expect, test } from 'bun:test'
 import { selfSigned } from '../../core/certificates/self-signed.ts'
 import { rawClient } from '../../test/fake-bmc/raw-client.ts'
-import { personalityNames, startSimulator } from './index.ts'
+import { startSimulator, usualNames } from './index.ts'
 
-const machines = personalityNames.map((personality) => ({ personality }))
+const machines = usualNames.map((personality) => ({ personality }))
 
 test('each machine has an origin of its own, and all are gone after the end', async () => {
   const urls: string[] = []

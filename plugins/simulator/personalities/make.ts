@@ -69,6 +69,34 @@ const SELECTION = {
       '/redfish/v1/Chassis/DE00A000',
     ],
   },
+  'hpe-dl360-gen12': {
+    capture: 'hpe-ilo-emulator/hpe-dl360gen12-ilo7-1.14.00',
+    paths: [
+      '/redfish/v1/Systems/1',
+      '/redfish/v1/Managers/1',
+      '/redfish/v1/Managers/1/VirtualMedia',
+      '/redfish/v1/Managers/1/VirtualMedia/1',
+      '/redfish/v1/Managers/1/VirtualMedia/2',
+      '/redfish/v1/Managers/1/LicenseService',
+      '/redfish/v1/Managers/1/LicenseService/1',
+      '/redfish/v1/Chassis/1',
+      '/redfish/v1/Chassis/DE00A000',
+    ],
+  },
+  'hpe-cray-ex425': {
+    capture: 'csm-rie/hpecray-ex425-nc',
+    paths: [
+      '/redfish/v1/Systems/Node0',
+      '/redfish/v1/Systems/Node0/ResetActionInfo',
+      '/redfish/v1/Systems/Node1',
+      '/redfish/v1/Systems/Node1/ResetActionInfo',
+      '/redfish/v1/Managers/BMC',
+      '/redfish/v1/Managers/MCU0',
+      '/redfish/v1/Chassis/Enclosure',
+      '/redfish/v1/Chassis/Node0',
+      '/redfish/v1/Chassis/Node1',
+    ],
+  },
 }
 
 const digest = (resource: unknown) =>

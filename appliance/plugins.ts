@@ -9,6 +9,9 @@ import { redfish } from '../plugins/redfish/index.ts'
 import { redfishAmi } from '../plugins/redfish-ami/index.ts'
 import { redfishCisco } from '../plugins/redfish-cisco/index.ts'
 import { redfishDell } from '../plugins/redfish-dell/index.ts'
+import { redfishFujitsu } from '../plugins/redfish-fujitsu/index.ts'
+import { redfishHpe } from '../plugins/redfish-hpe/index.ts'
+import { redfishHuawei } from '../plugins/redfish-huawei/index.ts'
 import { redfishLenovo } from '../plugins/redfish-lenovo/index.ts'
 import { redfishOpenbmc } from '../plugins/redfish-openbmc/index.ts'
 import { redfishSupermicro } from '../plugins/redfish-supermicro/index.ts'
@@ -23,6 +26,9 @@ export const builtInPlugins: readonly Plugin[] = [
   redfish,
   redfishDell,
   redfishSupermicro,
+  redfishHpe,
+  redfishFujitsu,
+  redfishHuawei,
   redfishAmi,
   redfishLenovo,
   redfishCisco,

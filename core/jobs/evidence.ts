@@ -38,25 +38,44 @@ function changeOf(sighting: Sighting, job: Job, now: number): JobChange | undefi
   }
 }
 
+/** A sighting, and when it came: storing may wait. */
+interface Seen {
+  readonly sighting: Sighting
+  readonly at: number
+}
+
+const rowOf = ({ sighting, at }: Seen) => ({
+  jobId: sighting.job,
+  at,
+  level: sighting.level,
+  detail: withoutTokens(sighting.detail),
+  slot: sighting.slot ?? null,
+  region: sighting.region ?? null,
+  bytes: sighting.bytes ?? null,
+  percent: sighting.percent === undefined ? null : Math.floor(sighting.percent),
+  reader: sighting.from ?? null,
+})
+
+/** What all of them together change on the row; undefined when nothing. */
+function changesOf(seen: readonly Seen[], job: Job): JobChange | undefined {
+  let change: JobChange | undefined
+  for (const { sighting, at } of seen) {
+    change = { ...change, ...changeOf(sighting, { ...job, ...change } as Job, at) }
+  }
+  return change && Object.keys(change).length > 0 ? change : undefined
+}
+
 /** What we see ourselves becomes part of the job's story, and moves its deadlines. */
 export function createEvidence({ db, hooks, feed, log, now, limits }: EvidenceParts): Evidence {
   let tail: Promise<void> = Promise.resolve()
+  /** By job. A medium that is read tells much in a moment: what comes during a write shares the next one. */
+  let waiting = new Map<string, Seen[]>()
 
-  const store = async (tx: Tx, sighting: Sighting) => {
-    const job = await findJob(tx, sighting.job)
+  const store = async (tx: Tx, id: string, seen: readonly Seen[]) => {
+    const job = await findJob(tx, id)
     if (!job) return undefined
-    const row = await addEvidence(tx, {
-      jobId: job.id,
-      at: now(),
-      level: sighting.level,
-      detail: withoutTokens(sighting.detail),
-      slot: sighting.slot ?? null,
-      region: sighting.region ?? null,
-      bytes: sighting.bytes ?? null,
-      percent: sighting.percent === undefined ? null : Math.floor(sighting.percent),
-      reader: sighting.from ?? null,
-    })
-    const change = changeOf(sighting, job, now())
+    const rows = await addEvidence(tx, seen.map(rowOf))
+    const change = changesOf(seen, job)
     const waits =
       job.status === 'provisioning' && job.poweredOnAt !== null && job.leaseOwner === null
     const changed =
@@ -65,22 +84,33 @@ export function createEvidence({ db, hooks, feed, log, now, limits }: EvidencePa
         ...change,
         ...(waits ? { nextCheckAt: deadlineOf({ ...job, ...change } as Job, limits).at } : {}),
       }))
-    return { row, job: changed }
+    return { rows, job: changed }
+  }
+
+  const storeAndTell = async (id: string, seen: readonly Seen[]) => {
+    try {
+      const stored = await db.write((tx) => store(tx, id, seen))
+      if (!stored) return
+      for (const row of stored.rows) feed.publish(id, { kind: 'evidence', row })
+      for (const { sighting } of seen) hooks.seen.call(sighting)
+      if (stored.job) feed.publish(id, { kind: 'job', job: stored.job })
+    } catch (error) {
+      log.error({ job: id, err: error, count: seen.length }, 'sightings could not be stored')
+    }
+  }
+
+  const storeAll = async () => {
+    const jobs = waiting
+    waiting = new Map()
+    await Promise.all([...jobs].map(([id, seen]) => storeAndTell(id, seen)))
   }
 
   return {
     see(sighting) {
-      tail = tail
-        .then(() => db.write((tx) => store(tx, sighting)))
-        .then((stored) => {
-          if (!stored) return
-          feed.publish(sighting.job, { kind: 'evidence', row: stored.row })
-          hooks.seen.call(sighting)
-          if (stored.job) feed.publish(sighting.job, { kind: 'job', job: stored.job })
-        })
-        .catch((error: unknown) => {
-          log.error({ job: sighting.job, err: error }, 'a sighting could not be stored')
-        })
+      if (waiting.size === 0) tail = tail.then(storeAll)
+      const seen = waiting.get(sighting.job) ?? []
+      seen.push({ sighting, at: now() })
+      waiting.set(sighting.job, seen)
     },
     settled: () => tail,
   }

@@ -129,13 +129,13 @@ export function createRunner(parts: JobParts): Runner {
     // Stopped meanwhile: a run that began now would outlive the database.
     if (stop.signal.aborted) return []
     return due
-      .filter((job) => !running.has(job.id))
+      .filter((id) => !running.has(id))
       .slice(0, room)
-      .map((job) => {
-        const run = runOne(job.id)
-        running.set(job.id, run)
+      .map((id) => {
+        const run = runOne(id)
+        running.set(id, run)
         const ended = () => {
-          running.delete(job.id)
+          running.delete(id)
           if (live) look()
         }
         // What failed (on a full disk, say) is due at once: the pause keeps it from spinning.

@@ -63,8 +63,8 @@ export function createStep(parts: StepParts): Step {
       stopping.throwIfAborted()
       const result = await work(AbortSignal.any([stopping, limit]))
       const ms = Math.round(performance.now() - started)
-      await end('done', null)
-      await note('info', `${name} done in ${ms} ms`, name)
+      // Asked for together, they share a commit.
+      await Promise.all([end('done', null), note('info', `${name} done in ${ms} ms`, name)])
       log.info({ job: jobId, step: name, ms }, 'step done')
       return result
     } catch (error) {

@@ -36,13 +36,17 @@ export async function eventsOf(db: Reader, jobId: string, after = 0): Promise<Ev
     .orderBy(asc(jobEvents.seq))
 }
 
+/** In their order; at least one. */
 export async function addEvidence(
   tx: Tx,
-  row: Omit<typeof jobEvidence.$inferInsert, 'seq'>,
-): Promise<EvidenceRow> {
-  const [stored] = await tx.insert(jobEvidence).values(row).returning()
-  if (!stored) throw new Error('the evidence was not stored')
-  return stored
+  rows: readonly Omit<typeof jobEvidence.$inferInsert, 'seq'>[],
+): Promise<EvidenceRow[]> {
+  const stored = await tx
+    .insert(jobEvidence)
+    .values([...rows])
+    .returning()
+  // SQLite promises no order for what RETURNING gives.
+  return stored.sort((a, b) => a.seq - b.seq)
 }
 
 export async function evidenceOf(db: Reader, jobId: string, after = 0): Promise<EvidenceRow[]> {

@@ -115,10 +115,10 @@ export async function markPoweredOn(tx: Tx, id: string, now: number): Promise<Jo
   return rows[0]
 }
 
-/** Rows that are due and that nobody holds, oldest first. */
-export async function dueJobs(db: Reader, now: number, limit: number): Promise<readonly Job[]> {
-  return db
-    .select()
+/** Ids of rows that are due and that nobody holds, oldest first. */
+export async function dueJobs(db: Reader, now: number, limit: number): Promise<readonly string[]> {
+  const rows = await db
+    .select({ id: jobs.id })
     .from(jobs)
     .where(
       and(
@@ -129,6 +129,7 @@ export async function dueJobs(db: Reader, now: number, limit: number): Promise<r
     )
     .orderBy(asc(jobs.nextCheckAt), asc(jobs.createdAt))
     .limit(limit)
+  return rows.map(({ id }) => id)
 }
 
 /** When the next row will be due, in Unix ms. */

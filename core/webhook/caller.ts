@@ -60,9 +60,11 @@ export async function reportingJob(
   if (secret && !byToken && !isGlobal(parts, secret)) throw unauthorized()
   if (!secret && !certificate) throw unauthorized()
 
-  const named = await machineNamed(parts, serial)
+  // By far the most calls: a machine that reports under the serial of its job.
+  const named = byToken?.serial === serial ? [] : await machineNamed(parts, serial)
   if (byToken) {
-    if (!named.some((machine) => machine.id === byToken.machineId)) {
+    const own = ({ id }: Machine) => id === byToken.machineId
+    if (byToken.serial !== serial && !named.some(own)) {
       throw webhookFaults.otherMachine(
         `this token belongs to the job of ${byToken.serial}, not to "${serial.slice(0, 64)}"; \`slipway machine alias add\` makes a second name known`,
       )

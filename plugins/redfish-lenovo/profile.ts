@@ -30,10 +30,10 @@ const versionOf = (firmware: string) => {
   return found === undefined ? undefined : Number(found)
 }
 
-/** XCC counts from 1, as XCC2 does again; only the first was ever without HTTP. */
-function adviceFor({ managerModel, managerFirmware, systemModel }: ControllerIdentity) {
+/** Servers named V2 and later count their XCC's firmware anew (SR630 V2: 1.89 takes images); only the first were ever without HTTP. */
+function adviceFor({ managerFirmware, systemModel }: ControllerIdentity) {
   const version = versionOf(managerFirmware)
-  const isFirst = /XClarity Controller$/.test(managerModel)
+  const isFirst = !/\bV\d\b/.test(systemModel)
   const tooOld = isFirst && version !== undefined && version < HTTP_SINCE
   // UEFI 7.10 with BMC 9.10 (libredfish lenovo.rs:133-150).
   const hangs = systemModel.includes('SR675 V3') && version !== undefined && version <= 9.1

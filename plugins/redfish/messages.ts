@@ -93,9 +93,9 @@ export const saysLicense = (messages: readonly Message[]) =>
 /** iDRAC's system lockdown mode: settings do not change until a person lifts it (libredfish dell.rs). */
 export const saysLocked = (messages: readonly Message[]) => anyMatches(messages, /lock-?down/i)
 
-/** The drive is taken: iLO, iBMC, iDRAC (VRM0012 and words). */
+/** The drive is taken: iLO, iBMC, iDRAC (VRM0012 and words), AMI (captured registry Ami.1.0.0). */
 export const saysOccupied = (messages: readonly Message[]) =>
   anyMatches(
     messages,
-    /MaxVirtualMediaConnectionEstablished|ConnectionOccupied|VRM0012|already (attached|inserted|connected|mounted|in use)/i,
+    /MaxVirtualMediaConnectionEstablished|ConnectionOccupied|VRM0012|\bActionExist$|already (attached|inserted|connected|mounted|in use)/i,
   )

@@ -48,7 +48,8 @@ export function actionAt(
   const [, uri, name] = /^(.+)\/Actions\/([^/]+)$/.exec(path) ?? []
   if (name === RESET && uri === parts.systemUri) return (asked) => reset(parts, asked)
   const drive = parts.drives.find((each) => each.uri === uri)
-  if (!drive) return undefined
+  if (!drive || !(`#${INSERT}` in part(parts.captured.get(drive.uri) ?? {}, 'Actions')))
+    return undefined
   if (name === INSERT) return (asked) => insertMedia(parts, drive, asked)
   if (name !== EJECT || (!drive.occupied && !parts.manners.ejectListedWhileEmpty)) return undefined
   return (asked) => ejectMedia(parts, drive, asked)
@@ -76,6 +77,7 @@ async function reset(parts: ActionParts, asked: Asked): Promise<Answer> {
 
 async function insertMedia(parts: ActionParts, drive: Drive, asked: Asked): Promise<Answer> {
   const { manners, machine, tasks } = parts
+  if (manners.kvmDrives?.test(drive.uri)) throw new Refusal('kvmOnly', [INSERT])
   const body = objectOf(asked)
   const image = insertParameters(parts, drive, body)
   refuseOccupied(parts, drive)
@@ -146,7 +148,12 @@ function insertParameters(parts: ActionParts, drive: Drive, body: Resource): str
   }
   const image = text(body, 'Image')
   if (image === '') throw new Refusal('parameterMissing', [INSERT, 'Image'])
-  if (!parts.manners.imageUrl.test(image)) throw new Refusal('image', [image])
+  const { imageUrl, insertNeeds, insertOnly } = parts.manners
+  const missing = insertNeeds.find((name) => !(name in body))
+  if (missing !== undefined) throw new Refusal('parameterMissing', [INSERT, missing])
+  const wrong = Object.entries(insertOnly).find(([name, value]) => (body[name] ?? value) !== value)
+  if (wrong) throw new Refusal('parameterValue', [INSERT, wrong[0]])
+  if (!imageUrl.test(image)) throw new Refusal('image', [image])
   return image
 }
 

@@ -5,6 +5,7 @@ import { part, type Resource, text, texts } from './wire.ts'
 /** Members whose value says whether a drive is empty. */
 const CONTENT = ['ConnectedVia', 'Image', 'ImageName', 'TransferProtocolType', 'UserName']
 const EJECT = '#VirtualMedia.EjectMedia'
+const INSERT = '#VirtualMedia.InsertMedia'
 
 /** What InsertMedia said about an image. */
 export interface Insertion {
@@ -78,9 +79,11 @@ export class Drive {
   #filled({ image, writeProtected, userName }: Insertion): Resource {
     const actions = part(this.#captured, 'Actions')
     const target = `${this.uri}/Actions/VirtualMedia.EjectMedia`
+    // XCC has neither action: what went in by PATCH goes out by PATCH.
+    const byAction = INSERT in actions
     return {
       ...this.#captured,
-      Actions: { ...actions, [EJECT]: actions[EJECT] ?? { target } },
+      ...(byAction && { Actions: { ...actions, [EJECT]: actions[EJECT] ?? { target } } }),
       ConnectedVia: 'URI',
       Image: image,
       ImageName: nameOf(image),

@@ -30,5 +30,6 @@ export function checkPrecondition(asked: Asked, etag: unknown, manners: Manners)
     return
   }
   const accepted = given.split(',').map((tag) => tag.trim())
-  if (!accepted.includes('*') && !accepted.includes(String(etag))) throw new Refusal('etag')
+  const current = manners.ifMatch === 'strong' ? String(etag).replace(/^W\//, '') : String(etag)
+  if (!accepted.includes('*') && !accepted.includes(current)) throw new Refusal('etag')
 }

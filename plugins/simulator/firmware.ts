@@ -68,7 +68,8 @@ export class Firmware {
     await pace.wait(manners.postMs, signal)
     const drives = this.#order()
     this.next = undefined
-    if (this.override.enabled === 'Once') this.override = disabled(this.override, manners)
+    const usesUp = manners.overrideStays === undefined && this.override.enabled === 'Once'
+    if (usesUp) this.override = disabled(this.override, manners)
     const started = hangs ? undefined : await this.#firstBootable(drives, signal)
     // Power may have gone with the last byte: then another boot has begun, and this one is not.
     signal.throwIfAborted()

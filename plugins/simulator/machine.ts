@@ -174,8 +174,12 @@ export class SimulatedMachine {
   async #probeImage(image: string): Promise<void> {
     try {
       const source = await this.#reader.open(image, this.#closing.signal)
-      await source.read(0, Math.min(source.sizeBytes, PROBE_BYTES))
-      await this.#options.pace.wait(this.#options.manners.insertMs, this.#closing.signal)
+      const { insertMs, fetchesWhole, pieceBytes } = this.#options.manners
+      const last = fetchesWhole ? source.sizeBytes : Math.min(source.sizeBytes, PROBE_BYTES)
+      for (let at = 0; at < last; at += pieceBytes) {
+        await source.read(at, Math.min(pieceBytes, last - at))
+      }
+      await this.#options.pace.wait(insertMs, this.#closing.signal)
     } catch (cause) {
       this.#options.tell('insert refused', sentence(cause))
       throw new Refusal('image', [image], {}, { cause })

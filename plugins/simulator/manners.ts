@@ -30,13 +30,13 @@ export interface Manners {
   /** Code of all error bodies, where messages carry ids and arguments only, no sentences. */
   readonly bareErrorCode: string | undefined
   /** Property of the ComputerSystem that equals the serial in the machine's own DMI. */
-  readonly serialAt: 'SerialNumber' | 'SKU'
+  readonly serialAt: 'SerialNumber' | 'SKU' | 'UUID'
   /** `redirect`: a GET without the trailing slash is answered 308. */
   readonly slash: 'either' | 'redirect'
 
   readonly etags: 'none' | 'weak' | 'strong'
-  /** What a PATCH does with If-Match. */
-  readonly ifMatch: 'ignored' | 'checked' | 'required'
+  /** What a PATCH does with If-Match; `strong`: a weak tag matches nothing, its own strong form does. */
+  readonly ifMatch: 'ignored' | 'checked' | 'required' | 'strong'
 
   /** Sessions at a time; one more is refused. */
   readonly sessionCap: number
@@ -49,6 +49,14 @@ export interface Manners {
   readonly insertMs: number
   /** Parameters that InsertMedia takes where no ActionInfo lists them. */
   readonly insertParameters: readonly string[]
+  /** Parameters that InsertMedia refuses to go without, beside `Image`. */
+  readonly insertNeeds: readonly string[]
+  /** The one value that a parameter of InsertMedia may have, where it is sent. */
+  readonly insertOnly: Readonly<Record<string, string | boolean>>
+  /** Drives that are listed and take no image: they are the KVM page's. */
+  readonly kvmDrives: RegExp | undefined
+  /** The whole image is fetched before an insert is answered. */
+  readonly fetchesWhole: boolean
   /** What an image URL must match; others are refused as not found. */
   readonly imageUrl: RegExp
   /** Who must have signed the certificate of an https image server. */
@@ -70,6 +78,8 @@ export interface Manners {
   readonly staleReadsAfterEject: number
   /** An empty drive is neither listed nor there. */
   readonly drivesHiddenWhileEmpty: boolean
+  /** A drive that its collection does not list is not there. */
+  readonly drivesListedOnly: boolean
   /** Drives that stand in no VirtualMedia resource; only OEM endpoints know them. */
   readonly hiddenDrives: readonly HiddenDrive[]
   /** Of the drives whose URI matches only one can hold an image. */
@@ -85,6 +95,10 @@ export interface Manners {
   readonly refusesTargetNone: boolean
   /** A PATCH of Boot is refused during the power-on self test. */
   readonly refusesBootDuringPost: boolean
+  /** Mode, enabled and target must come in one PATCH. */
+  readonly bootNeedsAll: boolean
+  /** BootSourceOverrideEnabled reads this, whatever was written, and no boot uses it up. */
+  readonly overrideStays: string | undefined
   /** URI of the settings resource that takes Boot, where the system itself refuses it. */
   readonly bootAt: string | undefined
 
@@ -131,6 +145,10 @@ export const standard: Manners = {
     'TransferMethod',
     'TransferProtocolType',
   ],
+  insertNeeds: [],
+  insertOnly: {},
+  kvmDrives: undefined,
+  fetchesWhole: false,
   imageUrl: /^https?:\/\//,
   imageTls: 'anyone',
   // "Connection: close and many short connections" are what some controllers do: provisioning.md 3.
@@ -143,6 +161,7 @@ export const standard: Manners = {
   imageStaysAfterEject: false,
   staleReadsAfterEject: 0,
   drivesHiddenWhileEmpty: false,
+  drivesListedOnly: false,
   hiddenDrives: [],
   oneImageAmong: undefined,
   boots: {},
@@ -150,6 +169,8 @@ export const standard: Manners = {
   targetBeforeEnabled: false,
   refusesTargetNone: false,
   refusesBootDuringPost: false,
+  bootNeedsAll: false,
+  overrideStays: undefined,
   bootAt: undefined,
   onConflicts: 0,
   resetAnswer: 204,

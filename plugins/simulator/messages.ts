@@ -123,6 +123,11 @@ const MESSAGES = {
     status: 409,
     text: () => 'The drive already holds an image, or is about to.',
   },
+  kvmOnly: {
+    id: 'ActionNotSupported',
+    status: 400,
+    text: (action) => `The action ${action} is not supported by the drive.`,
+  },
   oneImage: {
     id: 'ResourceInUse',
     status: 409,

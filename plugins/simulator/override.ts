@@ -23,15 +23,16 @@ export function capturedOverride(system: Resource): Override {
 }
 
 /** The system's Boot object with the present override in it. */
-export function showOverride(system: Resource, override: Override): Resource {
+export function showOverride(system: Resource, override: Override, manners: Manners): Resource {
   const boot = part(system, 'Boot')
   // Cray's nodes have boot options and no override.
   if (!(ENABLED in boot)) return boot
   return {
     ...boot,
-    [ENABLED]: override.enabled,
+    [ENABLED]: manners.overrideStays ?? override.enabled,
     [TARGET]: override.target,
-    [MODE]: override.mode,
+    // GB200 shows no mode.
+    ...((MODE in boot || override.mode !== '') && { [MODE]: override.mode }),
   }
 }
 
@@ -50,6 +51,8 @@ export function patchOverride(
 ): Override {
   if (!isResource(change)) throw new Refusal('propertyValue', [String(change), 'Boot'])
   const targets = texts(part(system, 'Boot'), `${TARGET}@Redfish.AllowableValues`) ?? []
+  const lacking = manners.bootNeedsAll && [ENABLED, TARGET, MODE].find((name) => !(name in change))
+  if (lacking) throw new Refusal('propertyMissing', [lacking])
   let after = before
   for (const [name, value] of Object.entries(change)) {
     if (name === ENABLED) {

@@ -58,8 +58,17 @@ export class Tree {
   /** An empty drive of a family that shows only what is mounted. */
   #hides(path: string): boolean {
     const { manners, drives } = this.#parts
-    const drive = manners.drivesHiddenWhileEmpty && drives.find((each) => each.uri === path)
-    return drive ? !drive.occupied : false
+    const drive = drives.find((each) => each.uri === path)
+    if (!drive) return false
+    if (manners.drivesListedOnly && !this.#isListed(path)) return true
+    return manners.drivesHiddenWhileEmpty && !drive.occupied
+  }
+
+  #isListed(path: string): boolean {
+    const { captured, amended } = this.#parts
+    const collection = path.replace(/\/[^/]+$/, '')
+    const { Members } = { ...captured.get(collection), ...amended.get(collection) } as Resource
+    return Array.isArray(Members) && Members.some((link) => text(link, '@odata.id') === path)
   }
 
   /** A collection without the members that are not there now. */
@@ -89,7 +98,7 @@ export class Tree {
       return session ? sessionView(session) : tasks.resource(path)
     }
     if (path !== systemUri && path !== manners.bootAt) return this.#listed(resource)
-    const Boot = showOverride(resource, machine.override)
+    const Boot = showOverride(resource, machine.override, manners)
     return path === systemUri
       ? { ...resource, Boot, PowerState: machine.power }
       : { ...resource, Boot }

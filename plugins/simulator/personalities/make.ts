@@ -20,7 +20,21 @@ const COMMON = [
   '/redfish/v1/TaskService/Tasks',
 ]
 
-const SELECTION = {
+/** A capture and what of it a personality needs. */
+interface Selection {
+  readonly capture: string
+  readonly paths: readonly string[]
+  /** Of the common paths, what the controller has not, or the capture not. */
+  readonly lacks?: readonly string[]
+}
+
+const below = (uri: string, names: readonly string[]) => names.map((name) => `${uri}/${name}`)
+const XCC_DRIVES = [
+  ...['EXT1', 'EXT2', 'EXT3', 'EXT4', 'Remote1', 'Remote2', 'Remote3', 'Remote4', 'RDOC1', 'RDOC2'],
+]
+const SUSHY_SYSTEM = '/redfish/v1/Systems/27946b59-9e44-4fa7-8e91-f3527a1ef094'
+
+const SELECTION: Readonly<Record<string, Selection>> = {
   'dell-r750': {
     capture: 'libredfish/dell-r750-idrac9-6.00.30.00',
     paths: [
@@ -97,14 +111,83 @@ const SELECTION = {
       '/redfish/v1/Chassis/Node1',
     ],
   },
+  'lenovo-sr670v2': {
+    capture: 'libredfish/lenovo-sr670v2-xcc-2.83',
+    paths: [
+      '/redfish/v1/Systems/1',
+      '/redfish/v1/Systems/1/Pending',
+      '/redfish/v1/Systems/1/ResetActionInfo',
+      '/redfish/v1/Systems/1/VirtualMedia',
+      ...below('/redfish/v1/Systems/1/VirtualMedia', XCC_DRIVES),
+      '/redfish/v1/Managers/1',
+      '/redfish/v1/Managers/1/VirtualMedia',
+      ...below('/redfish/v1/Managers/1/VirtualMedia', XCC_DRIVES),
+      '/redfish/v1/LicenseService',
+      '/redfish/v1/Chassis/1',
+      '/redfish/v1/Chassis/3',
+    ],
+  },
+  'gigabyte-h262': {
+    capture: 'csm-rie/gigabyte-h262z63-ami-12.84.13',
+    paths: [
+      '/redfish/v1/Systems/Self',
+      '/redfish/v1/Systems/Self/ResetActionInfo',
+      '/redfish/v1/Managers/Self',
+      '/redfish/v1/Managers/Self/VirtualMedia',
+      '/redfish/v1/Managers/Self/VirtualMedia/CD1',
+      '/redfish/v1/Managers/Self/Oem/Ami/VirtualMedia.EnableRMediaActionInfo',
+      '/redfish/v1/Managers/Self/Oem/Ami/VirtualMedia.ConfigureCDInstanceActionInfo',
+      '/redfish/v1/Chassis/Self',
+    ],
+  },
+  'nvidia-gb200': {
+    capture: 'libredfish/openbmc-gb200-24.12-8',
+    paths: [
+      '/redfish/v1/Systems/System_0',
+      '/redfish/v1/Systems/System_0/Settings',
+      '/redfish/v1/Systems/System_0/ResetActionInfo',
+      '/redfish/v1/Systems/HGX_Baseboard_0',
+      '/redfish/v1/Managers/BMC_0',
+      '/redfish/v1/Managers/BMC_0/VirtualMedia',
+      '/redfish/v1/Managers/BMC_0/VirtualMedia/USB1',
+      '/redfish/v1/Managers/BMC_0/VirtualMedia/USB2',
+      '/redfish/v1/Managers/HGX_BMC_0',
+      '/redfish/v1/Chassis/BMC_0',
+      '/redfish/v1/Chassis/Chassis_0',
+    ],
+  },
+  'nvidia-bluefield3': {
+    capture: 'libredfish/openbmc-bluefield3-24.10',
+    paths: [
+      '/redfish/v1/Systems/Bluefield',
+      '/redfish/v1/Systems/Bluefield/Settings',
+      '/redfish/v1/Systems/Bluefield/ResetActionInfo',
+      '/redfish/v1/Managers/Bluefield_BMC',
+      '/redfish/v1/Chassis/Bluefield_BMC',
+      '/redfish/v1/Chassis/Card1',
+    ],
+  },
+  'sushy-two-cd': {
+    capture: 'sushy-tools/fake-driver-two-cd',
+    lacks: ['/redfish', '/redfish/v1/odata', '/redfish/v1/SessionService', '/redfish/v1/SessionService/Sessions', '/redfish/v1/TaskService', '/redfish/v1/TaskService/Tasks'],
+    paths: [
+      SUSHY_SYSTEM,
+      `${SUSHY_SYSTEM}/VirtualMedia`,
+      `${SUSHY_SYSTEM}/VirtualMedia/Cd`,
+      `${SUSHY_SYSTEM}/VirtualMedia/Cd2`,
+      `${SUSHY_SYSTEM}/VirtualMedia/Floppy`,
+      '/redfish/v1/Managers/27946b59-9e44-4fa7-8e91-f3527a1ef094',
+      '/redfish/v1/Chassis/15693887-7984-9484-3272-842188918912',
+    ],
+  },
 }
 
 const digest = (resource: unknown) =>
   new Bun.CryptoHasher('sha256').update(JSON.stringify(resource)).digest('hex')
 
-async function select(captures: string, capture: string, paths: readonly string[]) {
+async function select(captures: string, { capture, paths, lacks = [] }: Selection) {
   const resources: Record<string, unknown> = {}
-  for (const path of [...COMMON, ...paths]) {
+  for (const path of [...COMMON.filter((each) => !lacks.includes(each)), ...paths]) {
     resources[path] = await Bun.file(join(captures, capture, path, 'index.json')).json()
   }
   return resources
@@ -128,8 +211,8 @@ async function main(args: readonly string[]): Promise<number> {
   const check = args.includes('--check')
   const digests: Record<string, Record<string, string>> = {}
   let same = true
-  for (const [name, { capture, paths }] of Object.entries(SELECTION)) {
-    const resources = await select(captures, capture, paths)
+  for (const [name, selection] of Object.entries(SELECTION)) {
+    const resources = await select(captures, selection)
     digests[name] = Object.fromEntries(
       Object.entries(resources).map(([path, resource]) => [path, digest(resource)]),
     )

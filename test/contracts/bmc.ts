@@ -27,7 +27,13 @@ const LIMIT_MS = 20_000
  * What core relies on in every implementation of `Bmc`: each verb is confirmed, may be repeated,
  * and leaves the controller as it says.
  */
-export function bmcContract(name: string, start: () => Promise<BmcUnderTest>): void {
+export function bmcContract(
+  name: string,
+  start: () => Promise<BmcUnderTest>,
+  /** Why no boot uses the override up; then only its target counts. */
+  overrideStaysBecause?: string,
+): void {
+  const usedUp = overrideStaysBecause === undefined
   const story = (
     what: string,
     run: (bmc: Bmc, subject: BmcUnderTest, signal: AbortSignal) => Promise<void>,
@@ -48,9 +54,9 @@ export function bmcContract(name: string, start: () => Promise<BmcUnderTest>): v
   async function insertBoth(bmc: Bmc, subject: BmcUnderTest, signal: AbortSignal) {
     const plan = await bmc.plan(signal)
     const { boot, task } = plan.drives
-    if (!boot || !task) throw new Error(`plan ${plan.name} has no two drives`)
+    if (!boot) throw new Error(`plan ${plan.name} boots from no drive`)
     await bmc.insertMedia(boot, subject.imageUrls.boot, signal)
-    await bmc.insertMedia(task, subject.imageUrls.task, signal)
+    if (task) await bmc.insertMedia(task, subject.imageUrls.task, signal)
     return { plan, boot, task }
   }
 
@@ -60,7 +66,7 @@ export function bmcContract(name: string, start: () => Promise<BmcUnderTest>): v
 
     const { plan, boot, task } = await insertBoth(bmc, subject, signal)
     const { boot: bootUrl, task: taskUrl } = subject.imageUrls
-    expect(subject.truth().images).toEqual({ [boot]: bootUrl, [task]: taskUrl })
+    expect(subject.truth().images).toEqual({ [boot]: bootUrl, ...(task && { [task]: taskUrl }) })
 
     await bmc.overrideBootOnce(plan.bootTarget, signal)
     expect(subject.truth().override).toMatchObject({ enabled: 'Once', target: plan.bootTarget })
@@ -68,12 +74,12 @@ export function bmcContract(name: string, start: () => Promise<BmcUnderTest>): v
     await bmc.powerOn(signal)
     await subject.until(({ booted }) => booted.length > 0)
     expect(subject.truth().booted).toEqual([boot])
-    expect(subject.truth().override.enabled).toBe('Disabled')
+    if (usedUp) expect(subject.truth().override.enabled).toBe('Disabled')
 
     await bmc.powerOff(signal)
     const ours = (url: string) => url === bootUrl || url === taskUrl
     expect(await bmc.ejectMedia(boot, ours, signal)).toBe('confirmed')
-    expect(await bmc.ejectMedia(task, ours, signal)).toBe('confirmed')
+    if (task) expect(await bmc.ejectMedia(task, ours, signal)).toBe('confirmed')
     expect(subject.truth().images).toEqual({})
 
     await bmc.clearBootOverride(signal)
@@ -86,7 +92,9 @@ export function bmcContract(name: string, start: () => Promise<BmcUnderTest>): v
     await bmc.powerOff(signal)
     const { boot, task, plan } = await insertBoth(bmc, subject, signal)
     await insertBoth(bmc, subject, signal)
-    expect(Object.keys(subject.truth().images).sort()).toEqual([boot, task].sort())
+    expect(Object.keys(subject.truth().images).sort()).toEqual(
+      [boot, ...(task ? [task] : [])].sort(),
+    )
     await bmc.overrideBootOnce(plan.bootTarget, signal)
     await bmc.overrideBootOnce(plan.bootTarget, signal)
     await bmc.clearBootOverride(signal)
@@ -95,7 +103,7 @@ export function bmcContract(name: string, start: () => Promise<BmcUnderTest>): v
     const all = () => true
     expect(await bmc.ejectMedia(boot, all, signal)).toBe('confirmed')
     expect(await bmc.ejectMedia(boot, all, signal)).toBe('confirmed')
-    expect(await bmc.ejectMedia(task, all, signal)).toBe('confirmed')
+    if (task) expect(await bmc.ejectMedia(task, all, signal)).toBe('confirmed')
     await bmc.powerOn(signal)
     await bmc.powerOn(signal)
     expect(subject.truth().power).toBe('On')
@@ -120,9 +128,9 @@ export function bmcContract(name: string, start: () => Promise<BmcUnderTest>): v
   story('looking changes nothing', async (bmc, subject, signal) => {
     const before = { ...subject.truth(), sessions: 0 }
     const survey = await bmc.survey(signal)
-    expect(survey.plan?.name).toMatch(/^(two-cd|cd-usb)$/)
-    expect(survey.serial).toBeTruthy()
-    expect(survey.drives.length).toBeGreaterThan(1)
+    expect(survey.plan?.name).toMatch(/^(two-cd|cd-usb|one)$/)
+    expect(survey.serial ?? survey.uuid).toBeTruthy()
+    expect(survey.drives.length).toBeGreaterThan(0)
     await bmc.read(signal)
     expect({ ...subject.truth(), sessions: 0 }).toEqual(before)
   })
@@ -131,6 +139,6 @@ export function bmcContract(name: string, start: () => Promise<BmcUnderTest>): v
     const reason = new Error('enough')
     await expect(bmc.powerOff(AbortSignal.abort(reason))).rejects.toBe(reason)
     // The session is still good for others.
-    expect((await bmc.read(signal)).drives.length).toBeGreaterThan(1)
+    expect((await bmc.read(signal)).drives.length).toBeGreaterThan(0)
   })
 }

@@ -86,18 +86,18 @@ export function createDriveReader({ client, finding, info, note, oem }: DriveRea
     known ??= await findBays(client, finding.systemUri, finding.managerUris, note, signal)
     return known
   }
+  /** Undefined when it is listed and not there: others may do. */
+  const readOrMiss = (uri: string, owner: Drive['owner'], signal: AbortSignal) =>
+    readDrive(client, uri, owner, info, signal).catch((error) => {
+      if (!(error instanceof Fault) || error.code !== MISSING) throw error
+      return undefined
+    })
   return {
     async all(signal: AbortSignal): Promise<readonly VirtualDrive[]> {
       const places = (await bays(signal)).flatMap(({ owner, uris }) =>
         uris.map((uri) => ({ owner, uri })),
       )
-      const drives = places.map(({ owner, uri }) =>
-        readDrive(client, uri, owner, info, signal).catch((error) => {
-          // Listed, and not there: the others count.
-          if (!(error instanceof Fault) || error.code !== MISSING) throw error
-          return undefined
-        }),
-      )
+      const drives = places.map(({ owner, uri }) => readOrMiss(uri, owner, signal))
       const listed = (await Promise.all(drives)).filter((drive) => drive !== undefined)
       return withOemDrives(oem, listed, signal)
     },
@@ -107,7 +107,7 @@ export function createDriveReader({ client, finding, info, note, oem }: DriveRea
       const isNew = !places.some(({ uris }) => uris.includes(uri))
       if (isNew && places.some((bay) => uri.startsWith(`${bay.collection}/`))) known = undefined
       const owner = (await bays(signal)).find(({ uris }) => uris.includes(uri))?.owner
-      const listed = owner && (await readDrive(client, uri, owner, info, signal))
+      const listed = owner && (await readOrMiss(uri, owner, signal))
       const drives = await withOemDrives(oem, listed ? [listed] : [], signal)
       const drive = drives.find((each) => each.drive.uri === uri)
       return drive ?? readDrive(client, uri, 'manager', info, signal)

@@ -132,7 +132,7 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
   })
 
   const backup = {
-    ...{ db, dataDir, now, version: options.version },
+    ...{ dataDir, now, version: options.version },
     ...{ databaseUrl: config.store.url, configFile: options.configFile, sealKeyId: sealer.keyId },
   }
   const calls = () => callRoutes(jobs, parts, evidence)

@@ -3,10 +3,12 @@ import { afterEach, beforeEach, expect, test } from 'bun:test'
 import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { create, list } from 'tar'
+import { makeBackup } from '../appliance/backup/make.ts'
 import { type RestoreOptions, restoreBackup } from '../appliance/backup/restore.ts'
 import { lockFolder } from '../appliance/lock.ts'
 import { builtInPlugins } from '../appliance/plugins.ts'
 import { openDb } from '../core/store/client.ts'
+import { writeSetting } from '../core/store/settings.ts'
 import { importMaintenance, type RunningAppliance, startAppliance } from './harness.ts'
 import { complete, post, ready } from './stage.ts'
 import { fastFolder } from './temporary-db.ts'
@@ -214,16 +216,43 @@ test('a backup of a later version is refused', async () => {
   expect(await readdir(join(folder, 'restored'))).toEqual([])
 })
 
-test('a database at a server is backed up there', async () => {
-  const { makeBackup } = await import('../appliance/backup/make.ts')
-  using db = await openDb({ url: `file:${join(folder, 'any.db')}` })
-  const parts = {
-    ...{ db, databaseUrl: 'libsql://db.test', dataDir: folder, configFile: undefined },
-    ...{ sealKeyId: '00000000', now: () => 0 },
-    version: { version: '0.0.0', commit: 'test', commitDate: '' },
-  }
-  await expect(makeBackup(parts, true)).rejects.toMatchObject({ code: 'backup.remote' })
+const nowhere = {
+  ...{ dataDir: '', configFile: undefined, sealKeyId: '00000000', now: () => 0 },
+  version: { version: '0.0.0', commit: 'test', commitDate: '' },
+}
+
+test.each([
+  { name: 'at a server is backed up there', url: 'libsql://db.test', code: 'backup.remote' },
+  { name: 'that can not be read is told', url: 'file:/nonexistent/x.db', code: 'backup.snapshot' },
+])('a database $name, and nothing is left behind', async ({ url, code }) => {
+  const parts = { ...nowhere, dataDir: folder, databaseUrl: url }
+  await expect(makeBackup(parts, true)).rejects.toMatchObject({ code })
   expect(await readdir(join(folder, 'tmp'))).toEqual([])
+})
+
+test('what is committed while others write is whole in the copy', async () => {
+  await using running = await startAppliance()
+  const { db } = running.appliance
+  let writing = true
+  const write = async () => {
+    for (let round = 0; writing; round++) {
+      await db.write((tx) => writeSetting(tx, `round ${round}`, round))
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+  const writer = write()
+  const file = await backup(running)
+  writing = false
+  await writer
+  await restore(file)
+  using copy = await openDb({ url: `file:${join(folder, 'restored', 'slipway.db')}` })
+  const { rows } = await copy.client.execute(
+    "select count(*) as n from settings where name like 'round %'",
+  )
+  expect(Number(rows[0]?.['n'])).toBeGreaterThan(0)
+  expect((await copy.client.execute('pragma integrity_check')).rows[0]?.['integrity_check']).toBe(
+    'ok',
+  )
 })
 
 interface Hostile {

@@ -2,17 +2,14 @@
 import { constants } from 'node:fs'
 import { chmod, copyFile, mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { sentence } from '../../core/faults.ts'
 import { writePrivateFile } from '../../core/private-file.ts'
-import type { Db } from '../../core/store/client.ts'
 import type { BackupManifest } from '../../schemas/backup.ts'
 import type { Version } from '../../schemas/version.ts'
-import { backupFaults } from './faults.ts'
 import { pack } from './pack.ts'
 import { sha256Of } from './sha256.ts'
+import { databaseFile, snapshot } from './snapshot.ts'
 
 export interface BackupParts {
-  readonly db: Db
   /** As configured; empty: the file in the data folder. */
   readonly databaseUrl: string
   readonly dataDir: string
@@ -42,28 +39,12 @@ async function take(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** A copy of the database as it is at this moment, while the appliance works on. */
-async function snapshot({ db, dataDir, databaseUrl }: BackupParts, to: string): Promise<void> {
-  if (databaseUrl !== '' && !databaseUrl.startsWith('file:')) {
-    throw backupFaults.remote(
-      'the database is at a server: back it up there, and keep `keys/` of the data folder with it',
-    )
-  }
-  try {
-    await db.client.execute({ sql: 'vacuum into ?', args: [to] })
-    await chmod(to, 0o600)
-  } catch (cause) {
-    const why = sentence(cause)
-    throw backupFaults.snapshot(`the database can not be copied into ${dataDir}/tmp: ${why}`, {
-      cause,
-    })
-  }
-}
-
 /** Copies what belongs to the backup below `stage`; the paths that are there now. */
 async function collect(parts: BackupParts, stage: string, keys: boolean): Promise<string[]> {
   await mkdir(join(stage, 'keys'), { recursive: true, mode: 0o700 })
-  await snapshot(parts, join(stage, 'slipway.db'))
+  const database = databaseFile(parts.databaseUrl, parts.dataDir)
+  await snapshot(database, join(stage, 'slipway.db'), stage)
+  await chmod(join(stage, 'slipway.db'), 0o600)
   const wanted: (readonly [from: string, to: string])[] = []
   if (parts.configFile) wanted.push([parts.configFile, 'slipway.toml'])
   if (keys) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import { mkdtemp, rm } from 'node:fs/promises'
+import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -23,10 +23,17 @@ export interface ApplianceProcess extends AsyncDisposable {
   readonly dataDir: string
   readonly url: string
   /** Resolves once it says that it is ready. */
-  start(): Promise<void>
+  start(env?: Readonly<Record<string, string>>): Promise<void>
+  /** Resolves when the process has ended by itself; it can be started again then. */
+  gone(): Promise<void>
   /** Resolves with the exit code, or the signal that ended it. */
   end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | string>
-  send(method: string, path: string, body?: unknown): Promise<Answer>
+  send(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Answer>
   /** Polls until the job is as asked. */
   until(jobId: string, done: (job: Answer['body']) => boolean): Promise<Answer['body']>
 }
@@ -34,8 +41,19 @@ export interface ApplianceProcess extends AsyncDisposable {
 const READY_MS = 15_000
 const DONE_MS = 30_000
 
-export async function applianceProcess(set: readonly string[] = []): Promise<ApplianceProcess> {
+export interface ProcessOptions {
+  /** Copied: the appliance begins with these data. */
+  readonly dataFrom?: string
+  /** Module that is loaded before the appliance. */
+  readonly preload?: string
+}
+
+export async function applianceProcess(
+  set: readonly string[] = [],
+  { dataFrom, preload }: ProcessOptions = {},
+): Promise<ApplianceProcess> {
   const dataDir = await mkdtemp(join(tmpdir(), 'slipway-process-'))
+  if (dataFrom) await cp(dataFrom, dataDir, { recursive: true })
   const [api, local, bmc] = [await freePort(), await freePort(), await freePort()]
   const settings = [
     `server.https=127.0.0.1:${api}`,
@@ -49,17 +67,22 @@ export async function applianceProcess(set: readonly string[] = []): Promise<App
   let child: Bun.Subprocess<'ignore', 'pipe', 'pipe'> | undefined
   let output = ''
 
-  const spawn = () =>
+  const spawn = (env: Readonly<Record<string, string>>) =>
     Bun.spawn(
       [
         process.execPath,
+        ...(preload ? ['--preload', preload] : []),
         join(ROOT, 'appliance/main.ts'),
         'serve',
         '--data',
         dataDir,
         ...settings.flatMap((each) => ['--set', each]),
       ],
-      { stdio: ['ignore', 'pipe', 'pipe'], cwd: dataDir, env: { PATH: process.env['PATH'] } },
+      {
+        stdio: ['ignore', 'pipe', 'pipe'],
+        cwd: dataDir,
+        env: { PATH: process.env['PATH'], ...env },
+      },
     )
 
   const collect = async (stream: ReadableStream<Uint8Array>, ready?: () => void) => {
@@ -73,9 +96,9 @@ export async function applianceProcess(set: readonly string[] = []): Promise<App
   const running: ApplianceProcess = {
     dataDir,
     url,
-    async start() {
+    async start(env = {}) {
       output = ''
-      const started = spawn()
+      const started = spawn(env)
       child = started
       const errors = collect(started.stderr)
       await new Promise<void>((ready, failed) => {
@@ -89,6 +112,10 @@ export async function applianceProcess(set: readonly string[] = []): Promise<App
           .then(() => failed(new Error(output)))
       })
     },
+    async gone() {
+      await child?.exited
+      child = undefined
+    },
     async end(signal) {
       const ending = child
       if (!ending) throw new Error('it does not run')
@@ -97,11 +124,11 @@ export async function applianceProcess(set: readonly string[] = []): Promise<App
       const code = await ending.exited
       return ending.signalCode ?? code
     },
-    async send(method, path, body) {
+    async send(method, path, body, headers) {
       const token = (await Bun.file(join(dataDir, 'admin.token')).text()).trim()
       const response = await fetch(`${url}${path}`, {
         method,
-        headers: { Authorization: `Bearer ${token}` },
+        headers: { Authorization: `Bearer ${token}`, ...headers },
         ...(body === undefined ? {} : { body: body instanceof Blob ? body : JSON.stringify(body) }),
       })
       return { status: response.status, headers: response.headers, body: await response.json() }

@@ -35,12 +35,22 @@ export interface Host {
   readonly profileOf: (identity: ControllerIdentity) => ControllerProfile
 }
 
+/** A family of controllers that a plugin knows, for people. */
+export interface KnownProfile {
+  /** As `machine probe` shows it. */
+  readonly name: string
+  /** Models and firmware, in a few words. */
+  readonly covers: string
+  /** The profile as a file of rules would hold it, where it is data alone. */
+  readonly data?: unknown
+}
+
 /** A sub-command of the executable, under the plugin's word: `slipway simulator …`. */
 export interface Command {
   readonly name: string
   readonly summary: string
   /** Talks to the appliance over HTTP; never opens the database. Returns the exit code. */
-  run(args: readonly string[]): Promise<number>
+  run(args: readonly string[], installed: readonly Plugin[]): Promise<number>
 }
 
 export interface Plugin<S extends ConfigSchema = ConfigSchema> {
@@ -53,6 +63,8 @@ export interface Plugin<S extends ConfigSchema = ConfigSchema> {
   /** Folder of migrations; every table's name begins with the plugin's. */
   readonly migrations?: string
   readonly commands?: readonly Command[]
+  /** Controllers that its tap of `profile` knows; `slipway redfish profiles` lists them. */
+  readonly profiles?: readonly KnownProfile[]
   /** Taps hooks. No I/O here: what opens something belongs in the `start` hook. */
   setup(host: Host, config: v.InferOutput<S>): void
 }

@@ -11,7 +11,7 @@ export function pluginCommands(): readonly CliCommand[] {
         summary: command.summary,
         raw: true,
         examples: [`slipway ${command.name === name ? name : `${name} ${command.name}`} --help`],
-        run: ({ args }) => command.run(args),
+        run: ({ args }) => command.run(args, builtInPlugins),
       }),
     ),
   )

@@ -57,8 +57,12 @@ export function createApps(hooks: Hooks, auth: Auth, core: CoreRoutes, log: Logg
   for (const routes of core.field) field.app.route('/', routes())
   const tables = [...core.operations]
   hooks.routes.call({ api, open, field, describe: (table) => void tables.push(table) })
-  const document = openApiDocument(tables, core.version)
-  open.get('/api/v1/openapi.json', (c) => c.json(document))
+  // Made when it is asked for: that takes 70 ms, which no start should wait for.
+  let document: ReturnType<typeof openApiDocument> | undefined
+  open.get('/api/v1/openapi.json', (c) => {
+    document ??= openApiDocument(tables, core.version)
+    return c.json(document)
+  })
   const mutual = bare(log)
   for (const routes of core.mutual) mutual.route('/', routes())
   return { api: bare(log).route('/', open).route('/', api), field, mutual }

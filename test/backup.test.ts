@@ -99,6 +99,16 @@ test('the copies of a backup are gone when it was read, and when nobody reads on
   expect(await readdir(join(running.dataDir, 'tmp'))).toEqual([])
 })
 
+test('two backups at once would need the room of two: the second is told to wait', async () => {
+  await using running = await startAppliance()
+  const headers = { Authorization: `Bearer ${running.adminToken}` }
+  const ask = () => running.appliance.apps.api.request('/api/v1/backup', { headers })
+  const answers = await Promise.all([ask(), ask()])
+  expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 409])
+  for (const { body } of answers) await body?.cancel()
+  await backup(running)
+})
+
 test('a backup is for admins, and is written to the audit log', async () => {
   await using running = await startAppliance()
   const user = { name: 'ada', role: 'operator', password: 'a long password' }

@@ -2,8 +2,6 @@
 import { defineFaults } from '../../core/faults.ts'
 
 export const installFaults = defineFaults('install', {
-  /** Run from source: there is no file to copy. */
-  source: { status: 500, retry: false },
   /** A name or path that a unit can not hold. */
   invalid: { status: 400, retry: false },
   /** The system did not let us. */

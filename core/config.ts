@@ -152,7 +152,7 @@ export const CoreConfig = v.strictObject({
       ),
       history_days: v.pipe(
         v.optional(Count, 90),
-        v.description('finished jobs are kept this long'),
+        v.description('finished jobs and the audit log are kept this long'),
       ),
     }),
     {},

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { expect, test } from 'bun:test'
-import { readdir, stat, writeFile } from 'node:fs/promises'
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { EXIT } from '../appliance/cli/exit.ts'
 import { slipway, temporaryFolder } from '../appliance/cli/test-bed.ts'
@@ -48,6 +48,23 @@ test('a backup without keys says what must be kept; its restore asks for the key
   expect(await slipway(['restore', file, '--data', data, '--key', key])).toMatchObject({
     code: EXIT.ok,
   })
+})
+
+test('the configuration comes back too, and what it would surprise with is said', async () => {
+  await using folder = await temporaryFolder()
+  await using appliance = await applianceProcess()
+  // It runs in its data folder, where this is found.
+  const config = join(appliance.dataDir, 'slipway.toml')
+  await writeFile(config, `[store]\nurl = "file:${join(folder.path, 'elsewhere.db')}"\n`)
+  await appliance.start()
+  const file = join(folder.path, 'backup.tar')
+  await slipway(['backup', '-o', file, '--url', appliance.url, '--data', appliance.dataDir])
+  const data = join(folder.path, 'new')
+  const { code, stdout } = await slipway(['restore', file, '--data', data])
+  expect(code).toBe(EXIT.ok)
+  expect(stdout).toContain('its `store.url` names a database elsewhere')
+  expect(stdout).toContain(`--data ${data} --config ${data}/slipway.toml`)
+  expect(await readFile(join(data, 'slipway.toml'), 'utf8')).toBe(await readFile(config, 'utf8'))
 })
 
 test('what is no backup is refused before the disk is touched', async () => {

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+import { join } from 'node:path'
+import { sentence } from '../../core/faults.ts'
 import { version } from '../../core/version.ts'
 import { dataFolder } from '../data-folder.ts'
 import type { CliCommand } from './command.ts'
@@ -33,16 +35,35 @@ export const restoreCommand: CliCommand = {
       keyFile: flags.text('key'),
       acceptLostKey: flags.on('accept-lost-key'),
     })
-    const configured = manifest.files.some(({ path }) => path === 'slipway.toml')
-    const start = `slipway serve --data ${dataDir}${configured ? ` --config ${dataDir}/slipway.toml` : ''}`
-    out.answer({ ...manifest, data: dataDir }, () => [
+    const config = manifest.files.some(({ path }) => path === 'slipway.toml')
+      ? join(dataDir, 'slipway.toml')
+      : undefined
+    const start = `slipway serve --data ${dataDir}${config ? ` --config ${config}` : ''}`
+    const lines = [
       ...facts([
         ['data', dataDir],
         ['made', `${manifest.made_at} by slipway ${manifest.version}`],
         ['holds', manifest.files.map(({ path }) => path).join(', ')],
       ]),
+      ...(config ? await warnings(config) : []),
       `start it with \`${start}\`, then give it the maintenance ISO again`,
-    ])
+    ]
+    out.answer({ ...manifest, data: dataDir }, () => lines)
     return EXIT.ok
   },
+}
+
+/** What the restored configuration would surprise with at the start. */
+async function warnings(path: string): Promise<readonly string[]> {
+  const { builtInPlugins } = await import('../plugins.ts')
+  const { loadConfig } = await import('../config.ts')
+  try {
+    const { core } = await loadConfig({ path, env: {}, flags: [], plugins: builtInPlugins })
+    if (!core.store.url) return []
+    return [
+      'its `store.url` names a database elsewhere: take that line out, or move slipway.db there',
+    ]
+  } catch (error) {
+    return [`its configuration does not fit this version: ${sentence(error)}`]
+  }
 }

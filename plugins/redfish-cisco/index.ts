@@ -9,6 +9,10 @@ const NAME = 'redfish-cisco'
 export const redfishCisco = definePlugin({
   name: NAME,
   config: v.strictObject({}),
+  profiles: [
+    { name: 'cisco-ucs', covers: 'UCS B, C and X' },
+    { name: 'cisco-c845a', covers: 'UCS C845A M8 (OpenBMC)' },
+  ],
   setup({ hooks }) {
     hooks.profile.tap(NAME, ciscoProfile)
   },

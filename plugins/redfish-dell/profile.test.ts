@@ -39,7 +39,7 @@ describe('the profile of a Dell', () => {
     {
       name: 'iDRAC 8',
       is: { managerModel: '13G Monolithic', managerFirmware: '2.84.84.84' },
-      profile: 'dell-idrac-one-image',
+      profile: 'dell-idrac-boot-by-configuration',
       two: false,
     },
     {
@@ -51,7 +51,7 @@ describe('the profile of a Dell', () => {
     {
       name: 'no firmware told',
       is: { managerFirmware: '' },
-      profile: 'dell-idrac-one-image',
+      profile: 'dell-idrac-boot-by-configuration',
       two: false,
     },
     { name: 'known by its OEM key alone', is: { vendor: '' }, profile: 'dell-idrac9', two: true },
@@ -61,6 +61,18 @@ describe('the profile of a Dell', () => {
     expect(found?.rules.twoImages !== false).toBe(two)
     expect(found?.because).toContain('Dell')
   })
+
+  test.each([
+    { systemModel: 'PowerEdge R740', managerFirmware: '4.40.00.00', byConfiguration: true },
+    { systemModel: 'PowerEdge R740', managerFirmware: '4.40.10.00', byConfiguration: false },
+    { systemModel: 'PowerEdge R7525', managerFirmware: '4.40.10.00', byConfiguration: true },
+    { systemModel: 'PowerEdge R7525', managerFirmware: '6.00.02.00', byConfiguration: false },
+  ])(
+    'a $systemModel with $managerFirmware boots by configuration: $byConfiguration',
+    ({ byConfiguration, ...is }) => {
+      expect(dellProfile({ ...r750, ...is })?.actions !== undefined).toBe(byConfiguration)
+    },
+  )
 
   test('takes two images in the system’s drives, and boots the first', () => {
     const rules = dellProfile(r750)?.rules

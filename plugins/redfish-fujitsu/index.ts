@@ -9,6 +9,9 @@ const NAME = 'redfish-fujitsu'
 export const redfishFujitsu = definePlugin({
   name: NAME,
   config: v.strictObject({}),
+  profiles: [
+    { name: 'fujitsu-irmc', covers: 'iRMC S4 to S6: media at the OEM path of the system' },
+  ],
   setup({ hooks }) {
     hooks.profile.tap(NAME, fujitsuProfile)
   },

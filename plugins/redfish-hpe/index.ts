@@ -9,6 +9,13 @@ const NAME = 'redfish-hpe'
 export const redfishHpe = definePlugin({
   name: NAME,
   config: v.strictObject({}),
+  profiles: [
+    { name: 'hpe-ilo4', covers: 'iLO 4 (Gen8, Gen9): OEM insert, Image only' },
+    { name: 'hpe-ilo5', covers: 'iLO 5 (Gen10)' },
+    { name: 'hpe-ilo6', covers: 'iLO 6 (Gen11), from 1.57' },
+    { name: 'hpe-ilo7', covers: 'iLO 7 (Gen12)' },
+    { name: 'hpe-cray', covers: 'Cray EX node controllers: no virtual media' },
+  ],
   setup({ hooks }) {
     hooks.profile.tap(NAME, hpeProfile)
   },

@@ -69,6 +69,7 @@ const cray = ({ systemModel }: ControllerIdentity): ControllerProfile => ({
   name: 'hpe-cray',
   because: `HPE Cray, model ${systemModel}`,
   rules: {
+    mediaRemedy: 'It has no virtual media: boot this node over its network instead.',
     advice: [
       'Cray node controllers have no virtual media: such a node can only be booted over its network.',
     ],

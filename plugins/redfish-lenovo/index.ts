@@ -9,6 +9,7 @@ const NAME = 'redfish-lenovo'
 export const redfishLenovo = definePlugin({
   name: NAME,
   config: v.strictObject({}),
+  profiles: [{ name: 'lenovo-xcc', covers: 'XCC and XCC2: PATCH, EXT1 to EXT4' }],
   setup({ hooks }) {
     hooks.profile.tap(NAME, lenovoProfile)
   },

@@ -9,6 +9,11 @@ const NAME = 'redfish-openbmc'
 export const redfishOpenbmc = definePlugin({
   name: NAME,
   config: v.strictObject({}),
+  profiles: [
+    { name: 'openbmc', covers: 'bmcweb upstream: https only' },
+    { name: 'openbmc-nvidia', covers: 'NVIDIA GB200 and BlueField' },
+    { name: 'openbmc-intel', covers: 'Intel server boards: no virtual media' },
+  ],
   setup({ hooks }) {
     hooks.profile.tap(NAME, openbmcProfile)
   },

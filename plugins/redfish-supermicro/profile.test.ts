@@ -26,6 +26,20 @@ describe('the profile of a Supermicro', () => {
       two: false,
     },
     {
+      name: 'an X10 board',
+      is: { systemModel: 'X10DRT-P' },
+      profile: 'supermicro-x10',
+      target: 'UsbCd',
+      two: false,
+    },
+    {
+      name: 'an OpenBMC-based board',
+      is: { systemModel: 'ARS-221GL-NR', oem: ['Supermicro', 'OpenBmc'] },
+      profile: 'supermicro-openbmc',
+      target: 'UsbCd',
+      two: true,
+    },
+    {
       name: 'an X12 board',
       is: { systemModel: 'X12STW-TF' },
       profile: 'supermicro-x12',

@@ -19,6 +19,10 @@ const count = (fallback: number, description: string) =>
 
 /** The table `[redfish]` of the configuration. */
 export const RedfishConfig = v.strictObject({
+  profiles: v.pipe(
+    v.optional(v.array(v.string()), []),
+    v.description('JSON files with rules for controllers, asked before the built-in ones'),
+  ),
   connect_timeout_s: seconds(10, 'until a BMC has accepted the connection and its TLS'),
   request_timeout_s: seconds(60, 'for one request to a BMC, its whole answer included'),
   poll_ms: millis(2_000, 'pause between two looks at a BMC that is busy with our order'),

@@ -30,6 +30,8 @@ export const redfishFaults = defineFaults('redfish', {
   locked: { status: 502, retry: false },
   /** Which of several ComputerSystems, or none at all. */
   system: { status: 409, retry: false },
+  /** A file of `[redfish] profiles` that can not be used. */
+  profile: { status: 400, retry: false },
   noMedia: { status: 409, retry: false },
   insert: { status: 502, retry: false },
   /** Answered 2xx, and the drive shows another image than ours. */

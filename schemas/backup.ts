@@ -15,7 +15,7 @@ export const BackupManifest = v.object({
   commit: v.string(),
   /** Which key seals the secrets of the database. */
   seal_key_id: v.pipe(v.string(), v.regex(/^[0-9a-f]{8}$/)),
-  /** False: `keys/` and `admin.token` were left out on request. */
+  /** False: all but the database was left out on request. */
   keys: v.boolean(),
   files: v.pipe(
     v.array(

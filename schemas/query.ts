@@ -71,6 +71,6 @@ export const MaintenanceQuery = v.object({
 export const BackupQuery = v.object({
   keys: says(
     v.picklist(['true', 'false']),
-    '`false`: without `keys/` and the admin token, which must then be kept elsewhere',
+    '`false`: the database alone, without what is secret in clear; keep `keys/` elsewhere',
   ),
 })

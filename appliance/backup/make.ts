@@ -3,7 +3,7 @@ import { constants } from 'node:fs'
 import { chmod, copyFile, mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { writePrivateFile } from '../../core/private-file.ts'
-import type { BackupManifest } from '../../schemas/backup.ts'
+import { BACKUP_FILE, type BackupManifest } from '../../schemas/backup.ts'
 import type { Version } from '../../schemas/version.ts'
 import { pack } from './pack.ts'
 import { sha256Of } from './sha256.ts'
@@ -46,13 +46,15 @@ async function collect(parts: BackupParts, stage: string, keys: boolean): Promis
   await snapshot(database, join(stage, 'slipway.db'), stage)
   await chmod(join(stage, 'slipway.db'), 0o600)
   const wanted: (readonly [from: string, to: string])[] = []
-  if (parts.configFile) wanted.push([parts.configFile, 'slipway.toml'])
   if (keys) {
     wanted.push([join(parts.dataDir, 'admin.token'), 'admin.token'])
     for (const name of (await readdir(join(parts.dataDir, 'keys'))).toSorted()) {
-      // Files that are being written have a dot before their name.
-      if (!name.startsWith('.')) wanted.push([join(parts.dataDir, 'keys', name), `keys/${name}`])
+      // Files that are being written, or that people laid there, have other names.
+      const path = `keys/${name}`
+      if (BACKUP_FILE.test(path)) wanted.push([join(parts.dataDir, path), path])
     }
+    // It may hold a secret too, of webhooks or JWTs.
+    if (parts.configFile) wanted.push([parts.configFile, 'slipway.toml'])
   }
   const taken = ['slipway.db']
   for (const [from, to] of wanted) if (await take(from, join(stage, to))) taken.push(to)
@@ -80,7 +82,7 @@ async function manifestOf(parts: BackupParts, stage: string, keys: boolean, path
   return manifest
 }
 
-/** Database, keys, admin token and configuration. Without `keys` it holds no secret in clear. */
+/** Database, keys, admin token and configuration; without `keys` the database alone, which is sealed. */
 export async function makeBackup(parts: BackupParts, keys: boolean): Promise<Backup> {
   const stage = join(parts.dataDir, 'tmp', `backup-${Bun.randomUUIDv7()}`)
   const clear = () => rm(stage, { recursive: true, force: true })

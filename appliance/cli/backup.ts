@@ -16,7 +16,7 @@ export const backupCommand: CliCommand = {
     'The appliance works on meanwhile. The file opens every controller it knows: keep it as you keep\npasswords, or leave the keys out and keep those elsewhere. The maintenance ISO is not in it.',
   options: {
     output: { short: 'o', value: 'FILE', summary: 'the archive to write; must not exist' },
-    'no-keys': { summary: 'leave out `keys/` and the admin token' },
+    'no-keys': { summary: 'the database alone: no keys, no admin token, no configuration' },
   },
   examples: ['slipway backup -o slipway-2026-03-01.tar', 'slipway backup --no-keys -o offsite.tar'],
   async run({ flags, out, client: connect }) {

@@ -6,6 +6,9 @@ import type { CliCommand, Flags } from './command.ts'
 import { EXIT } from './exit.ts'
 import { failure } from './problem.ts'
 
+const START =
+  'start it: systemctl enable --now slipway (after an upgrade: systemctl restart slipway)'
+
 const OUTCOMES = {
   written: 'write',
   kept: 'keep, it was changed',
@@ -79,7 +82,7 @@ export const installCommand: CliCommand = {
       ...files.map(({ path, mode, outcome }) => `${mode} ${path}  ${OUTCOMES[outcome]}`),
       ...plan.commands.map((command) => `run  ${command.join(' ')}`),
       ...(dry ? ['', ...files.flatMap(({ text }) => text?.split('\n') ?? [])] : []),
-      ...(dry || plan.commands.length === 0 ? [] : ['start it: systemctl enable --now slipway']),
+      ...(dry || plan.commands.length === 0 ? [] : [START]),
     ])
     return EXIT.ok
   },

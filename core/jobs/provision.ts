@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { recipeFaults } from '../faults.ts'
-import { markPoweredOn, move, patchJob, supersedeCleanups } from '../store/jobs.ts'
+import {
+  markPoweredOn,
+  markPowerOnBegun,
+  move,
+  patchJob,
+  supersedeCleanups,
+} from '../store/jobs.ts'
 import type { PublishedImage } from '../store/tables.ts'
 import { close, endingOf } from './close.ts'
 import { deadlineOf } from './deadlines.ts'
@@ -92,15 +98,7 @@ async function publish(parts: JobParts, run: JobRun): Promise<void> {
 }
 
 async function powerOnBegun(parts: JobParts, job: Job): Promise<void> {
-  const now = parts.now()
-  const changed = await parts.book.change((tx) =>
-    patchJob(tx, job.id, ['provisioning'], {
-      powerOnBegunAt: now,
-      firstReadAt: null,
-      lastFreshReadAt: null,
-      updatedAt: now,
-    }),
-  )
+  const changed = await parts.book.change((tx) => markPowerOnBegun(tx, job.id, parts.now()))
   if (!changed) throw new HandedOver()
 }
 
@@ -177,6 +175,8 @@ export async function provision(parts: JobParts, job: Job, stopping: AbortSignal
       stopping,
       connectStep: 'redfish.connect',
       while: ['provisioning'],
+      // The machine said meanwhile that it writes: it is on, and not ours to touch any more.
+      until: (fresh) => fresh.poweredOnAt !== null,
     })
     await work(parts, session)
   } catch (error) {

@@ -61,22 +61,24 @@ export function createRunner(parts: JobParts): Runner {
   let lookAgain = false
   let live = false
 
+  /** No deadline fires before: machines that tried to reach us meanwhile need time to come back. */
+  const graceUntil = () => (live ? startedAt + parts.config.limits.start_grace_s * SECOND : 0)
+
   const advance = async (job: Job): Promise<void> => {
     if (job.status === 'queued') {
       const begun = await begin(parts, job)
       return begun && provision(parts, begun, stop.signal)
     }
     if (job.status === 'provisioning') {
-      const graceUntil = startedAt + parts.config.limits.start_grace_s * SECOND
       return job.poweredOnAt === null
         ? provision(parts, job, stop.signal)
-        : judge(parts, job, live ? graceUntil : 0)
+        : judge(parts, job, graceUntil())
     }
     if (job.status === 'complete' && job.cleanup !== 'pending') {
       await db.write((tx) => patchJob(tx, job.id, ['complete'], { nextCheckAt: null }))
       return
     }
-    await settle(parts, job, stop.signal)
+    await settle(parts, job, stop.signal, graceUntil())
   }
 
   /** The row and its machine, or undefined when somebody else holds one of them. */
@@ -220,8 +222,11 @@ export function createRunner(parts: JobParts): Runner {
       const aliveAt = await readSetting(db.read, 'alive_at')
       const downMs = typeof aliveAt === 'number' ? Math.max(0, startedAt - aliveAt) : 0
       const alive = () => db.write((tx) => writeSetting(tx, 'alive_at', now()))
-      await db.write((tx) => adoptJobs(tx, downMs))
-      await alive()
+      // Both or neither: a crash between the two would count the same time twice.
+      await db.write(async (tx) => {
+        await adoptJobs(tx, downMs)
+        await writeSetting(tx, 'alive_at', startedAt)
+      })
       every(ALIVE_MS, 'the sign of life could not be written', alive)
       every(HOUR, 'old jobs could not be removed', prune)
       every(HOUR, 'files of old jobs could not be removed', sweep)

@@ -26,6 +26,8 @@ export interface SessionOptions {
   readonly connectStep: string
   /** Statuses in which the pass may go on; anything else hands the job over. */
   readonly while: readonly Job['status'][]
+  /** The pass ends also when this holds of the job's row. */
+  readonly until?: (job: Job) => boolean
 }
 
 /** Steps of a job before there is a connection. */
@@ -42,6 +44,7 @@ export function stepsOf(parts: JobParts, job: Job, options: SessionOptions) {
     guard: async () => {
       const fresh = await parts.book.get(job.id)
       if (!fresh || !options.while.includes(fresh.status)) throw new HandedOver()
+      if (options.until?.(fresh)) throw new HandedOver()
     },
   })
   return { notes, step }

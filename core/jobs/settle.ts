@@ -7,7 +7,7 @@ import type { Drive } from './bmc.ts'
 import { fetchedWhole } from './deadlines.ts'
 import type { Job } from './job.ts'
 import { readJournal } from './journal.ts'
-import { ownerOf, ownHosts } from './ownership.ts'
+import { imageHost, ownerOf, ownHosts } from './ownership.ts'
 import type { JobParts } from './parts.ts'
 import { openSession, type Session } from './session.ts'
 import { HandedOver, StepFailure } from './steps.ts'
@@ -64,21 +64,49 @@ async function ejectOurs(parts: JobParts, session: Session, signal: AbortSignal)
 }
 
 /** True when the machine, having reported, may still be powering itself off. */
-async function stillEnding(parts: JobParts, session: Session): Promise<boolean> {
+async function stillEnding(
+  parts: JobParts,
+  session: Session,
+  graceUntil: number,
+): Promise<boolean> {
   const { job, bmc } = session
   if (job.reportedAt === null) return false
-  if (parts.now() >= job.reportedAt + parts.config.limits.off_s * SECOND) return false
+  const until = job.reportedAt + parts.config.limits.off_s * SECOND + job.pausedMs
+  if (parts.now() >= Math.max(until, graceUntil)) return false
   return (await bmc.read(AbortSignal.timeout(MINUTE))).power !== 'Off'
 }
 
 const powersOn = (parts: JobParts, job: Job) =>
   job.result === 'succeeded' || parts.config.jobs.power_on_after_failure
 
+/** Did another appliance take the machine over, and may it be at work there? */
+async function takenOver(parts: JobParts, session: Session): Promise<boolean> {
+  const { drives } = await session.bmc.read(AbortSignal.timeout(MINUTE))
+  for (const { image } of drives) {
+    if (
+      !image ||
+      (await ownerOf(parts.db, image, ownHosts(parts.addresses))) !== 'another-appliance'
+    )
+      continue
+    await session.notes.add({
+      level: 'warn',
+      message: `another appliance at ${imageHost(image)} has the machine now; its power and boot override are left alone`,
+      step: 'cleanup',
+    })
+    return true
+  }
+  return false
+}
+
 /** Off, media out, override cleared, on: each done once, as the journal says. False: look again later. */
-async function undo(parts: JobParts, session: Session): Promise<boolean> {
+async function undo(parts: JobParts, session: Session, graceUntil: number): Promise<boolean> {
   const { bmc, job, journal, step } = session
+  if (await takenOver(parts, session)) {
+    await step('cleanup.eject', (signal) => ejectOurs(parts, session, signal))
+    return true
+  }
   if (!journal.done('cleanup.power-off')) {
-    if (await stillEnding(parts, session)) return false
+    if (await stillEnding(parts, session, graceUntil)) return false
     await step('cleanup.power-off', (signal) => bmc.powerOff(signal))
   }
   if (!journal.done('cleanup.eject')) {
@@ -98,7 +126,7 @@ async function undoLate(parts: JobParts, session: Session): Promise<boolean> {
   const { bmc, job, step } = session
   await step('cleanup.eject', (signal) => ejectOurs(parts, session, signal))
   const { power } = await bmc.read(AbortSignal.timeout(MINUTE))
-  if (power === 'Off') {
+  if (power === 'Off' && !(await takenOver(parts, session))) {
     await step('cleanup.boot-override', (signal) => bmc.clearBootOverride(signal))
     if (powersOn(parts, job)) await step('cleanup.power-on', (signal) => bmc.powerOn(signal))
   }
@@ -106,7 +134,12 @@ async function undoLate(parts: JobParts, session: Session): Promise<boolean> {
 }
 
 /** Not confirmed: again soon, and after the limit in the background, where it holds nobody up. */
-async function postpone(parts: JobParts, job: Job, failure: unknown): Promise<void> {
+async function postpone(
+  parts: JobParts,
+  job: Job,
+  failure: unknown,
+  graceUntil: number,
+): Promise<void> {
   const now = parts.now()
   const attempts = job.cleanupAttempts + 1
   const late = job.status === 'complete'
@@ -117,7 +150,7 @@ async function postpone(parts: JobParts, job: Job, failure: unknown): Promise<vo
   const cause = failure instanceof StepFailure ? failure.cause : failure
   const why = `cleanup attempt ${attempts} failed: ${sentence(cause)}`
   const limit = (job.settleBegunAt ?? now) + parts.config.limits.cleanup_s * SECOND + job.pausedMs
-  const over = !late && now >= limit
+  const over = !late && now >= Math.max(limit, graceUntil)
   await parts.book.change(
     (tx) =>
       over
@@ -137,9 +170,15 @@ async function postpone(parts: JobParts, job: Job, failure: unknown): Promise<vo
 
 /**
  * Undoes at the controller what the journal says was begun, and nothing else: a job that never
- * touched its machine leaves it as it was. May be cut anywhere and repeated.
+ * touched its machine leaves it as it was. May be cut anywhere and repeated. Before `graceUntil`,
+ * soon after a start of the appliance, none of its limits is over.
  */
-export async function settle(parts: JobParts, job: Job, stopping: AbortSignal): Promise<void> {
+export async function settle(
+  parts: JobParts,
+  job: Job,
+  stopping: AbortSignal,
+  graceUntil = 0,
+): Promise<void> {
   const journal = readJournal(await journalOf(parts.db.read, job.id))
   if (!journal.begun('redfish.power-off')) {
     return finish(parts, job, 'complete; the machine was not touched')
@@ -151,7 +190,7 @@ export async function settle(parts: JobParts, job: Job, stopping: AbortSignal): 
       connectStep: 'cleanup.connect',
       while: late ? ['complete'] : settling,
     })
-    const ended = await (late ? undoLate(parts, session) : undo(parts, session))
+    const ended = await (late ? undoLate(parts, session) : undo(parts, session, graceUntil))
     if (!ended) {
       const waitedMs = parts.now() - (job.reportedAt ?? 0)
       const pauseMs = Math.min(Math.max(waitedMs / 2, SHORTEST_LOOK_MS), LONGEST_LOOK_MS)
@@ -162,7 +201,7 @@ export async function settle(parts: JobParts, job: Job, stopping: AbortSignal): 
     await session.notes.settled()
   } catch (error) {
     if (error instanceof HandedOver || stopping.aborted) return
-    return postpone(parts, job, error)
+    return postpone(parts, job, error, graceUntil)
   }
   await finish(parts, job, 'complete; media out, boot override cleared')
 }

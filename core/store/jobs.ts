@@ -105,6 +105,16 @@ export async function claimJob(tx: Tx, id: string, change: JobChange): Promise<J
   return rows[0]
 }
 
+/** Before the power step; undefined when the job is over, or its machine writes already. */
+export async function markPowerOnBegun(tx: Tx, id: string, now: number): Promise<Job | undefined> {
+  const rows = await tx
+    .update(jobs)
+    .set({ powerOnBegunAt: now, firstReadAt: null, lastFreshReadAt: null, updatedAt: now })
+    .where(and(eq(jobs.id, id), eq(jobs.status, 'provisioning'), isNull(jobs.poweredOnAt)))
+    .returning()
+  return rows[0]
+}
+
 /** The end of a launch: set once, and the claim is open from then on. */
 export async function markPoweredOn(tx: Tx, id: string, now: number): Promise<Job | undefined> {
   const rows = await tx

@@ -6,14 +6,18 @@ import { deadlineOf } from '../jobs/deadlines.ts'
 import type { Evidence } from '../jobs/evidence.ts'
 import type { Job } from '../jobs/job.ts'
 import type { JobParts } from '../jobs/parts.ts'
-import { knowsDelivery, patchJob, recordDelivery } from '../store/jobs.ts'
+import { findJob, knowsDelivery, patchJob, recordDelivery } from '../store/jobs.ts'
 
-/** The machine was heard: a word that counts as a claim is one, when none came before. */
+/**
+ * The machine was heard: a word that counts as a claim is one, when none came before. Who writes is on:
+ * a launch that is still under way ends there, and does not touch its power any more.
+ */
 const heard = (job: Job, counts: boolean, now: number) => ({
   heardAt: now,
   pausedMs: 0,
   updatedAt: now,
   ...(counts && job.claimedAt === null ? { claimedAt: now } : {}),
+  ...(counts && job.poweredOnAt === null ? { poweredOnAt: now } : {}),
 })
 
 /** Progress in `writing` or `finishing` says that the disk was touched. */
@@ -30,7 +34,6 @@ async function progress(parts: JobParts, job: Job, report: StatusReport): Promis
     ...(report.total_bytes === undefined ? {} : { total_bytes: report.total_bytes }),
     ...(report.message === undefined ? {} : { message: report.message }),
   }
-  const change = { ...heard(job, writes(phase), now), progress: view }
   const news = job.progress?.phase !== phase || job.progress.step !== report.step
   const line = {
     level: 'info',
@@ -39,13 +42,18 @@ async function progress(parts: JobParts, job: Job, report: StatusReport): Promis
     source: 'machine',
   } as const
   const changed = await parts.book.change(
-    (tx) =>
-      patchJob(tx, job.id, ['provisioning'], {
+    async (tx) => {
+      // As it is now: a claim may have come in since the caller was looked up.
+      const fresh = await findJob(tx, job.id)
+      if (!fresh) return undefined
+      const change = { ...heard(fresh, writes(phase), now), progress: view }
+      const heardJob = { ...fresh, ...change }
+      const waits = heardJob.poweredOnAt !== null
+      return patchJob(tx, job.id, ['provisioning'], {
         ...change,
-        ...(job.poweredOnAt === null
-          ? {}
-          : { nextCheckAt: deadlineOf({ ...job, ...change }, parts.config.limits).at }),
-      }),
+        ...(waits ? { nextCheckAt: deadlineOf(heardJob, parts.config.limits).at } : {}),
+      })
+    },
     ...(news ? [line] : []),
   )
   return changed ? { ok: true } : { ok: true, over: true }
@@ -74,7 +82,9 @@ async function final(parts: JobParts, evidence: Evidence, job: Job, report: Stat
   const delivery = report.delivery_id
   const changed = await parts.book.change(
     async (tx) => {
-      const change = { ...heard(job, true, now), reportedAt: now }
+      const fresh = await findJob(tx, job.id)
+      if (!fresh) return undefined
+      const change = { ...heard(fresh, true, now), reportedAt: now }
       const closed = await close(tx, job.id, ending, now, change)
       if (closed && delivery) await recordDelivery(tx, job.id, delivery, now)
       return closed

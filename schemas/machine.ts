@@ -91,6 +91,8 @@ export const SurveyView = v.object({
   redfish_version: v.string(),
   profile: v.string(),
   profile_because: v.string(),
+  /** What it does otherwise than the standard, in words. */
+  profile_changes: v.array(v.string()),
   power: v.string(),
   serial: v.exactOptional(v.string()),
   uuid: v.exactOptional(v.string()),

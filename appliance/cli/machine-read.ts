@@ -122,6 +122,7 @@ function surveyLines(survey: SurveyView): readonly string[] {
       ['firmware', survey.firmware],
       ['redfish', survey.redfish_version],
       ['profile', `${survey.profile} (${survey.profile_because})`],
+      ['changes', survey.profile_changes.join('; ')],
       ['power', survey.power],
       ['serial', survey.serial],
       ['uuid', survey.uuid],

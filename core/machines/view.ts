@@ -2,6 +2,7 @@
 import type { MachineView, SurveyView } from '../../schemas/machine.ts'
 import type { ControllerSurvey } from '../jobs/bmc.ts'
 import type { Machine } from './machine.ts'
+import { profileChanges } from './profile-changes.ts'
 
 const time = (ms: number) => new Date(ms).toISOString()
 
@@ -13,6 +14,7 @@ export const surveyView = (survey: ControllerSurvey): SurveyView => ({
   redfish_version: survey.identity.redfishVersion,
   profile: survey.profile.name,
   profile_because: survey.profile.because,
+  profile_changes: profileChanges(survey.profile),
   power: survey.power,
   ...(survey.serial ? { serial: survey.serial } : {}),
   ...(survey.uuid ? { uuid: survey.uuid } : {}),

@@ -26,8 +26,8 @@ export interface RandomOutcome {
   readonly findings: readonly string[]
 }
 
-/** Longest life of the appliance between two kills, in ms: about the time of a whole job. */
-const LONGEST_LIFE_MS = 2_500
+/** Longest life of the appliance between two kills, in ms; short ones are more frequent. */
+const LONGEST_LIFE_MS = 6_000
 const END_MS = 180_000
 
 /** What a machine may end as that was met by a dead appliance while it booted, and nothing else. */
@@ -118,7 +118,7 @@ export async function runRandom(
   for (let kill = 1; kill <= kills; kill++) {
     // Cut by the kill: what was not accepted is sent again after the next start.
     const busy = keepBusy(appliance, simulator.machines).catch(() => undefined)
-    const lifeMs = Math.round(random() * LONGEST_LIFE_MS)
+    const lifeMs = Math.round(random() ** 2 * LONGEST_LIFE_MS)
     await Bun.sleep(lifeMs)
     await appliance.end('SIGKILL')
     await busy

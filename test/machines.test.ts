@@ -229,7 +229,8 @@ const controllers = [
     expected: {
       vendor: 'HPE',
       model: expect.stringContaining('ProLiant DL360 Gen10 Plus'),
-      profile: 'standard',
+      profile: 'hpe-ilo5',
+      profile_changes: ['boot target Cd'],
       media_plan: 'cd-usb',
     },
   },

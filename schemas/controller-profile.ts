@@ -27,6 +27,7 @@ export const ProfileRules = v.strictObject({
   fullBootTriple: v.exactOptional(v.boolean()),
   schemes: v.exactOptional(v.array(v.picklist(['http', 'https']))),
   nextDrive: v.exactOptional(v.boolean()),
+  unlinked: v.exactOptional(v.array(Text)),
   mediaRemedy: v.exactOptional(Text),
   twoImages: v.exactOptional(v.boolean()),
   skuIsSerial: v.exactOptional(v.boolean()),

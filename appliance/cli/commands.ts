@@ -14,6 +14,7 @@ import { jobLog } from './job-log.ts'
 import { jobShow } from './job-show.ts'
 import { jobTranscript } from './job-transcript.ts'
 import { machineAliasAdd, machineAliasRemove } from './machine-alias.ts'
+import { machineCapture } from './machine-capture.ts'
 import { machineList, machineProbe, machineShow } from './machine-read.ts'
 import { machineAdd, machineImport, machineRemove, machineSet } from './machine-write.ts'
 import { maintenanceImport, maintenanceRemove, maintenanceShow } from './maintenance.ts'
@@ -30,7 +31,7 @@ export function coreCommands(all: () => readonly CliCommand[]): readonly CliComm
     serveCommand,
     ...[jobCreate, jobWatch, jobList, jobShow, jobLog, jobTranscript, jobCancel, jobRetry],
     ...[machineAdd, machineSet, machineList, machineShow, machineProbe, machineImport],
-    ...[machineRemove, machineAliasAdd, machineAliasRemove],
+    ...[machineCapture, machineRemove, machineAliasAdd, machineAliasRemove],
     ...[recipeValidate, recipeSchema],
     ...[maintenanceImport, maintenanceShow, maintenanceRemove],
     ...[userAdd, userList, userPassword, userRemove],

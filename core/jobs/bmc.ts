@@ -56,6 +56,12 @@ export interface ControllerSurvey extends BmcState {
   readonly warnings: readonly string[]
 }
 
+/**
+ * A controller's resources by path, without anything that tells whose it is; under `#capture` what
+ * they do not show by themselves. A simulator can play it.
+ */
+export type ControllerCapture = Readonly<Record<string, unknown>>
+
 /** One request to a controller and what came of it, secrets removed. */
 export interface BmcExchange {
   /** Unix ms. */
@@ -90,6 +96,8 @@ export interface Bmc extends AsyncDisposable {
   readonly localAddress: string
   read(signal: AbortSignal): Promise<BmcState>
   survey(signal: AbortSignal): Promise<ControllerSurvey>
+  /** Read only, bounded in number, size and time. Absent where there are no resources to read. */
+  capture?(signal: AbortSignal): Promise<ControllerCapture>
   /** Throws `redfish.no-media` when the controller can not take our images. */
   plan(signal: AbortSignal): Promise<MediaPlan>
   /** Forced; returns when the controller reads Off. */

@@ -49,6 +49,8 @@ export interface ControllerRules {
   readonly schemes?: readonly ('http' | 'https')[]
   /** A drive that refuses an image may be listed for other use (KVM): the plan passes over it, and is made again. */
   readonly nextDrive?: boolean
+  /** Paths below the system to which no link leads; a capture reads them too. */
+  readonly unlinked?: readonly string[]
   /** What to do where no drive takes an image: a sentence. */
   readonly mediaRemedy?: string
   /** Two images can be in at once: false forces plan `one`. */

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+import * as v from 'valibot'
 import * as machine from '../../schemas/machine.ts'
 import { MachineQuery } from '../../schemas/query.ts'
 import type { OperationTable } from '../http/operation.ts'
 
 const { AliasRequest, ImportTally, MachineImport, MachineImportRow, MachineInput } = machine
 const { MachineList, MachinePatch, MachineView, SurveyView, TlsPolicyInput } = machine
+
+/** Resources by path. */
+const Capture = v.record(v.string(), v.unknown())
 
 const NAMED = ['machine.not-found', 'machine.ambiguous']
 const ONE = '/api/v1/machines/:serial'
@@ -64,6 +68,14 @@ export const machineOperations: OperationTable = {
       summary: 'Read the controller; changes nothing there',
       about: 'A controller that does not answer as it should is told with a code `redfish.…`.',
       answers: { 200: { says: 'what it says of itself', schema: SurveyView } },
+      faults: [...NAMED, 'machine.no-bmc'],
+    },
+    {
+      ...{ method: 'post', path: `${ONE}/capture`, id: 'captureMachine', access: 'operator' },
+      summary: 'Read the resources of the controller; changes nothing there',
+      about:
+        'Path to resource, with serials, UUIDs, addresses, names and secrets replaced. The simulator plays it: how a new controller is made known to its developers.',
+      answers: { 200: { says: 'the scrubbed resources', schema: Capture } },
       faults: [...NAMED, 'machine.no-bmc'],
     },
     {

@@ -31,6 +31,7 @@ export interface MachineRouteParts {
 }
 
 const PROBE_MS = 2 * MINUTE
+const CAPTURE_MS = 10 * MINUTE
 const IMPORT_BYTES = 32 * MiB
 
 async function views({ db, machines }: MachineRouteParts, found: readonly Machine[]) {
@@ -51,14 +52,46 @@ async function views({ db, machines }: MachineRouteParts, found: readonly Machin
   )
 }
 
-/** Reads the controller and keeps what it says; changes nothing there. */
-async function probe({ hooks, machines, log }: MachineRouteParts, machine: Machine) {
+/** A session with the controller that notes go into the log of. The caller disposes it. */
+async function connect({ hooks, log }: MachineRouteParts, machine: Machine, doing: string) {
   const watch = {
     note: (level: 'info' | 'warn' | 'error', message: string) =>
-      log[level === 'info' ? 'debug' : level]({ serial: machine.serial, message }, 'probe'),
+      log[level === 'info' ? 'debug' : level]({ serial: machine.serial, message }, doing),
   }
-  await using bmc = await hooks.bmc.promise(machine, watch)
+  const bmc = await hooks.bmc.promise(machine, watch)
   if (!bmc) throw machineFaults.noBmc(`no plugin can talk to ${machine.bmc.url}`)
+  return bmc
+}
+
+/** The controller's resources, scrubbed. */
+async function capture(parts: MachineRouteParts, machine: Machine) {
+  await using bmc = await connect(parts, machine, 'capture')
+  const found = await bmc.capture?.(AbortSignal.timeout(CAPTURE_MS))
+  if (!found) throw machineFaults.noBmc(`the plugin for ${machine.bmc.url} can not read resources`)
+  return found
+}
+
+/** An object in pieces of one member each: none of them is large. */
+function membersOf(document: Readonly<Record<string, unknown>>): ReadableStream<Uint8Array> {
+  const members = Object.entries(document)
+  const encoder = new TextEncoder()
+  let at = 0
+  return new ReadableStream({
+    pull(controller) {
+      const [key, value] = members[at] ?? []
+      const line = key === undefined ? '' : `${JSON.stringify(key)}: ${JSON.stringify(value)}`
+      const end = at >= members.length - 1
+      controller.enqueue(encoder.encode(`${at === 0 ? '{\n' : ',\n'}${line}${end ? '\n}\n' : ''}`))
+      at += 1
+      if (end) controller.close()
+    },
+  })
+}
+
+/** Reads the controller and keeps what it says; changes nothing there. */
+async function probe(parts: MachineRouteParts, machine: Machine) {
+  const { machines } = parts
+  await using bmc = await connect(parts, machine, 'probe')
   const survey = await bmc.survey(AbortSignal.timeout(PROBE_MS))
   await machines.surveyed(machine, survey)
   return surveyView(survey)
@@ -123,6 +156,13 @@ export function machineRoutes(parts: MachineRouteParts): Hono<ApiEnv> {
     .post('/:serial/probe', async (c) =>
       c.json(await probe(parts, await machines.named(c.req.param('serial')))),
     )
+    .post('/:serial/capture', async (c) => {
+      const found = await capture(parts, await machines.named(c.req.param('serial')))
+      return c.body(membersOf(found), 200, {
+        'Content-Type': 'application/json',
+        'Cache-Control': 'no-store',
+      })
+    })
     .post('/:serial/aliases', async (c) => {
       const { alias } = await readJson(c, AliasRequest)
       return c.json(await view(await machines.addAlias(c.req.param('serial'), alias)))

@@ -13,6 +13,8 @@ const megarac: ControllerRules = {
   // CD1 to CD4, as many as ConfigureCDInstance says (Gigabyte H262, captured; python-redfish-lenovo).
   bootDrives: ['^CD1$', '.'],
   bootTarget: 'Cd',
+  // The future state (omni-infra redfish.go:113-190).
+  unlinked: ['SD'],
   mediaRemedy:
     'Switch remote media on (EnableRMedia, or "Remote Media Support" on its page), with at least one CD instance.',
 }

@@ -2,6 +2,8 @@
 import type { Bmc, BmcState, MediaPlan } from '../../core/jobs/bmc.ts'
 import { createDriveReader } from './bays.ts'
 import { type BootParts, clearBootOverride, overrideBootOnce } from './boot.ts'
+import { takeCapture } from './capture.ts'
+import type { Client } from './client.ts'
 import { type Contact, type ContactParts, openContact } from './contact.ts'
 import { ejectMedia } from './eject.ts'
 import { insertMedia } from './insert.ts'
@@ -53,6 +55,19 @@ async function readPlan(
   })
 }
 
+/** The client, which keeps what it was asked to read. */
+const noting = (client: Client, places: Set<string>): Client => ({
+  ...client,
+  get: (path, signal) => {
+    places.add(path)
+    return client.get(path, signal)
+  },
+  look: (path, signal) => {
+    places.add(path)
+    return client.look(path, signal)
+  },
+})
+
 /** Opens a session with the machine's controller; the caller disposes it. */
 export async function openBmc(parts: ContactParts): Promise<Bmc> {
   const contact = await openContact(parts)
@@ -60,7 +75,9 @@ export async function openBmc(parts: ContactParts): Promise<Bmc> {
   const { options } = parts
   const { systemUri, identity } = finding
   const { rules, actions = {} } = profile
-  const oem = { actions, open: createOemClient({ client, finding, note, options }) }
+  const places = new Set((rules.unlinked ?? []).map((path) => `${systemUri}/${path}`))
+  const watched = noting(client, places)
+  const oem = { actions, open: createOemClient({ client: watched, finding, note, options }) }
   const drives = createDriveReader({ client, finding, info, note, oem })
   const power: PowerParts = { client, systemUri, info, note, options }
   const boot: BootParts = { client, systemUri, rules, oem, note, options }
@@ -75,6 +92,11 @@ export async function openBmc(parts: ContactParts): Promise<Bmc> {
     read,
     plan,
     survey: (signal) => takeSurvey({ contact, drives: drives.all, read, plan }, signal),
+    async capture(signal) {
+      // The family's own places are those that it looks at.
+      await drives.all(signal)
+      return takeCapture(contact, [...places], signal)
+    },
     powerOff: (signal) => powerOff(power, signal),
     powerOn: (signal) => powerOn(power, signal),
     restart: (signal) => restart(power, signal),

@@ -2,6 +2,7 @@
 import { isIP } from 'node:net'
 import { parseArgs } from 'node:util'
 import { sentence } from '../../core/faults.ts'
+import { isCaptureFile } from './capture-file.ts'
 import { simulatorFaults } from './faults.ts'
 import { personalityNames, usualNames } from './personality.ts'
 import { scriptNamed, scriptNames } from './scripts.ts'
@@ -16,7 +17,8 @@ Runs simulated controllers, each with a machine that boots, claims its job and r
 
   --machine WHAT     personality, then serial and script, all but the first optional:
                      dell-r750,serial=S1,script=fail-at=bootloader-linux.service
-                     or dell-r750:S1:success; may be given again; default one of each
+                     or dell-r750:S1:success, or ./capture.json,serial=S1 with the file of
+                     slipway machine capture; may be given again; default one of each
   --listen ADDRESS   address to listen on, default 127.0.0.1
   --base-port PORT   port of the first controller, the next ones count up; default free ports
   --pace FACTOR      1 as in life, 0 as fast as possible; default ${DEFAULT_PACE}
@@ -87,7 +89,7 @@ function parse(args: readonly string[]) {
 /** `personality,serial=S,script=X`, or the three by their places; `:` does as well as `,`. */
 export function readMachine(text: string): MachineSpec {
   const [personality = '', ...rest] = text.split(/[:,]/)
-  if (!personalityNames.includes(personality)) {
+  if (!isCaptureFile(personality) && !personalityNames.includes(personality)) {
     const known = personalityNames.join(', ')
     throw simulatorFaults.unknownPersonality(
       `--machine ${text}: there is no personality ${personality}; take ${known}`,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+import { isCaptureFile, readCapture } from './capture-file.ts'
 import { simulatorFaults } from './faults.ts'
 import type { Manners } from './manners.ts'
 import { personalities } from './personalities.ts'
@@ -30,10 +31,13 @@ export interface Embodiment {
 
 /**
  * The captured tree as it stands, or, when another serial is wanted, with serials and UUIDs of a
- * unit of its own wherever the captured ones stand. Throws `simulator.unknown-personality`.
+ * unit of its own wherever the captured ones stand. A name may be the path of a capture. Throws
+ * `simulator.unknown-personality`, `simulator.capture`.
  */
 export function embody(name: string, serial: string | undefined): Embodiment {
-  const personality = personalities[name]
+  const personality = isCaptureFile(name)
+    ? readCapture(name, Object.values(personalities))
+    : personalities[name]
   if (!personality) {
     const known = personalityNames.join(', ')
     throw simulatorFaults.unknownPersonality(`there is no personality ${name}: take ${known}`)

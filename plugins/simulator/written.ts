@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+import { tagged } from './etag.ts'
+import type { Manners } from './manners.ts'
 import type { Resource } from './wire.ts'
 
 const ROOT = '/redfish/v1'
@@ -152,11 +154,14 @@ function services(controller: WrittenController): [string, Resource][] {
  * The tree of a controller of which there is no capture: the least that the standard asks for, and
  * what a named source says. Not what such a controller really answers.
  */
-export function writtenTree(controller: WrittenController): Readonly<Record<string, Resource>> {
+export function writtenTree(
+  controller: WrittenController,
+  etags: Manners['etags'] = 'none',
+): Readonly<Record<string, Resource>> {
   const { drives, media, others = {} } = controller
   const members = (uri: string) =>
     drives.flatMap((drive) => (drive.uri.startsWith(`${uri}/`) ? [drive.uri] : []))
-  return Object.fromEntries([
+  const all = [
     ...services(controller),
     systemResource(controller),
     managerResource(controller),
@@ -168,5 +173,8 @@ export function writtenTree(controller: WrittenController): Readonly<Record<stri
     ),
     ...drives.map(driveResource),
     ...Object.entries(others).map(([uri, body]) => [uri, { '@odata.id': uri, ...body }] as const),
-  ])
+  ]
+  return Object.fromEntries(
+    all.map(([uri, body]) => [uri, tagged(body, undefined, { etags })] as const),
+  )
 }

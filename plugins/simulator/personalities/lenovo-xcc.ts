@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { type Manners, standard } from '../manners.ts'
-import type { OemDesk, OemEndpoint } from '../oem.ts'
+import type { OemEndpoint } from '../oem.ts'
+import { driveByPatch } from '../patch-drive.ts'
 import type { Personality } from '../personality.ts'
-import { Refusal } from '../refusal.ts'
-import { type Answer, type Resource, text } from '../wire.ts'
 import { type WrittenDrive, writtenTree } from '../written.ts'
 import sr670v2 from './lenovo-sr670v2.json'
 
@@ -14,28 +13,9 @@ const LISTED = ['RDOC1', 'RDOC2', 'Remote1', 'Remote2', 'Remote3', 'Remote4', ..
 const MANAGER_VIEW = '/redfish/v1/Managers/1/VirtualMedia'
 const SYSTEM_VIEW = '/redfish/v1/Systems/1/VirtualMedia'
 
-/** "PATCH {Image, Inserted:true, WriteProtected, UserName?, Password?}": redfish.md 1.4 (gofish #529). */
-async function patchDrive(desk: OemDesk, path: string, body: Resource): Promise<Answer> {
-  const drive = desk.drive(path)
-  const known = ['Image', 'Inserted', 'WriteProtected', 'UserName', 'Password']
-  const other = Object.keys(body).find((name) => !known.includes(name))
-  if (other !== undefined) throw new Refusal('propertyUnknown', [other])
-  if (body['Image'] === null || body['Inserted'] === false) {
-    desk.eject(drive)
-  } else {
-    // "`Inserted` is mandatory in the PATCH": redfish.md 1.4 (sushy comment, SD530).
-    if (body['Inserted'] !== true) throw new Refusal('propertyMissing', ['Inserted'])
-    await desk.insert(drive, text(body, 'Image'))
-  }
-  return { status: 200, body: desk.present(path) }
-}
-
 /** Only EXT1 to EXT4 take a PATCH. "Max 4 concurrent mounts": redfish.md 1.4 (lenovo-py #9). */
 const takesPatch = (view: string): readonly OemEndpoint[] =>
-  EXT.map((id) => {
-    const path = `${view}/${id}`
-    return { method: 'PATCH', path, handle: (desk, body) => patchDrive(desk, path, body) }
-  })
+  EXT.map((id) => driveByPatch(`${view}/${id}`))
 
 const xcc: Manners = {
   ...standard,

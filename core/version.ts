@@ -8,5 +8,5 @@ declare const SLIPWAY_BUILD: Version
 /** What this program is. */
 export const version: Version =
   typeof SLIPWAY_BUILD === 'undefined'
-    ? { version: manifest.version, commit: 'source', commitDate: '' }
+    ? { version: manifest.version, commit: 'source', commit_date: '' }
     : SLIPWAY_BUILD

@@ -8,6 +8,6 @@ export const Version = v.object({
   /** Full git hash; ends in `-dirty` when the tree was not what is committed. */
   commit: v.string(),
   /** RFC 3339, of the commit, not of the build: two builds of one commit are the same bytes. */
-  commitDate: v.string(),
+  commit_date: v.string(),
 })
 export type Version = View<typeof Version>

@@ -9,8 +9,8 @@ export async function buildStamp(root: string): Promise<Version> {
   // the checkout may belong to another user, as in a container
   const git = ['git', '-c', `safe.directory=${root}`]
   const log = await $`${git} log -1 --format=%H%n%cI`.cwd(root).nothrow().quiet()
-  if (log.exitCode !== 0) return { version, commit: 'unknown', commitDate: '' }
+  if (log.exitCode !== 0) return { version, commit: 'unknown', commit_date: '' }
   const [hash = '', commitDate = ''] = log.text().trim().split('\n')
   const changes = await $`${git} status --porcelain`.cwd(root).quiet()
-  return { version, commit: changes.text() === '' ? hash : `${hash}-dirty`, commitDate }
+  return { version, commit: changes.text() === '' ? hash : `${hash}-dirty`, commit_date: commitDate }
 }

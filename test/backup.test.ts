@@ -228,7 +228,7 @@ test('a backup of a later version is refused', async () => {
 
 const nowhere = {
   ...{ dataDir: '', configFile: undefined, sealKeyId: '00000000', now: () => 0 },
-  version: { version: '0.0.0', commit: 'test', commitDate: '' },
+  version: { version: '0.0.0', commit: 'test', commit_date: '' },
 }
 
 test.each([

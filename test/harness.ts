@@ -113,7 +113,7 @@ export async function startAppliance(options: HarnessOptions = {}): Promise<Runn
   const appliance = opening.use(
     await openAppliance({
       ...{ config, dataDir, plugins, addresses, log },
-      version: { version: '0.0.0', commit: 'test', commitDate: '' },
+      version: { version: '0.0.0', commit: 'test', commit_date: '' },
       now: clock.now,
     }),
   )

@@ -8,9 +8,8 @@ export const versionCommand: CliCommand = {
   summary: 'version, commit and the date of the commit',
   examples: ['slipway version', 'slipway version --json'],
   async run({ out }) {
-    const { commit, commitDate } = version
-    out.answer({ version: version.version, commit, commit_date: commitDate }, () => [
-      `slipway ${version.version} (${[commit, commitDate].filter(Boolean).join(', ')})`,
+    out.answer(version, ({ commit, commit_date: date }) => [
+      `slipway ${version.version} (${[commit, date].filter(Boolean).join(', ')})`,
     ])
     return EXIT.ok
   },

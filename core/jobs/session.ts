@@ -3,6 +3,7 @@ import { sentence } from '../faults.ts'
 import { machineFaults } from '../machines/faults.ts'
 import type { Machine } from '../machines/machine.ts'
 import { journalOf } from '../store/job-story.ts'
+import { standingOf } from '../store/jobs.ts'
 import type { Bmc } from './bmc.ts'
 import type { Job } from './job.ts'
 import { type Journal, readJournal } from './journal.ts'
@@ -27,7 +28,7 @@ export interface SessionOptions {
   /** Statuses in which the pass may go on; anything else hands the job over. */
   readonly while: readonly Job['status'][]
   /** The pass ends also when this holds of the job's row. */
-  readonly until?: (job: Job) => boolean
+  readonly until?: (job: Pick<Job, 'poweredOnAt'>) => boolean
 }
 
 /** Steps of a job before there is a connection. */
@@ -42,7 +43,7 @@ export function stepsOf(parts: JobParts, job: Job, options: SessionOptions) {
     stopping: options.stopping,
     note: (level, message, name) => notes.add({ level, message, step: name }),
     guard: async () => {
-      const fresh = await parts.book.get(job.id)
+      const fresh = await standingOf(parts.db.read, job.id)
       if (!fresh || !options.while.includes(fresh.status)) throw new HandedOver()
       if (options.until?.(fresh)) throw new HandedOver()
     },

@@ -13,6 +13,15 @@ export async function findJob(db: Reader | Tx, id: string): Promise<Job | undefi
   return (await db.select().from(jobs).where(eq(jobs.id, id)))[0]
 }
 
+/** For those who ask often and need no more: the whole row is wide. */
+export async function standingOf(
+  db: Reader | Tx,
+  id: string,
+): Promise<Pick<Job, 'status' | 'poweredOnAt'> | undefined> {
+  const { status, poweredOnAt } = jobs
+  return (await db.select({ status, poweredOnAt }).from(jobs).where(eq(jobs.id, id)))[0]
+}
+
 /** By the SHA-256 of one of its tokens. */
 export async function findJobByDigest(
   db: Reader | Tx,

@@ -10,7 +10,7 @@ import type { Asked, Resource } from './wire.ts'
 export function tagged(
   present: Resource,
   captured: Resource | undefined,
-  manners: Manners,
+  manners: Pick<Manners, 'etags'>,
 ): Resource {
   if (manners.etags === 'none') return present
   if (captured && Bun.deepEquals(present, captured)) return present

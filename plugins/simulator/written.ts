@@ -24,6 +24,8 @@ export interface WrittenDrive {
 /** What of a controller is told by its sources; everything else is the standard's least. */
 export interface WrittenController {
   readonly redfishVersion: string
+  /** As in the manners: each resource begins with one. */
+  readonly etags?: Manners['etags']
   /** Of the service root; undefined: it tells none. */
   readonly vendor?: string
   readonly product?: string
@@ -154,11 +156,8 @@ function services(controller: WrittenController): [string, Resource][] {
  * The tree of a controller of which there is no capture: the least that the standard asks for, and
  * what a named source says. Not what such a controller really answers.
  */
-export function writtenTree(
-  controller: WrittenController,
-  etags: Manners['etags'] = 'none',
-): Readonly<Record<string, Resource>> {
-  const { drives, media, others = {} } = controller
+export function writtenTree(controller: WrittenController): Readonly<Record<string, Resource>> {
+  const { drives, media, others = {}, etags = 'none' } = controller
   const members = (uri: string) =>
     drives.flatMap((drive) => (drive.uri.startsWith(`${uri}/`) ? [drive.uri] : []))
   const all = [

@@ -147,6 +147,7 @@ export const dellIdrac10: Personality = {
   resources: writtenTree({
     ...common,
     redfishVersion: '1.20.0',
+    etags: 'strong',
     vendor: 'Dell',
     system: {
       ...system('PowerEdge R770', 'SIM10TAG'),

@@ -105,6 +105,7 @@ export const fujitsuIrmcS5: Personality = {
   manners: irmc,
   resources: writtenTree({
     redfishVersion: '1.5.0',
+    etags: 'strong',
     rootMore: { Oem: { ts_fujitsu: {} } },
     system: {
       uri: SYSTEM,

@@ -66,6 +66,7 @@ export const hpeIlo4: Personality = {
   manners: ilo4Manners,
   resources: writtenTree({
     redfishVersion: '1.0.0',
+    etags: 'weak',
     // "the OEM key Hp": HpiLOVirtualMedia stands below it.
     rootMore: { Oem: { Hp: {} } },
     system: {
@@ -97,6 +98,7 @@ export const hpeIlo6: Personality = {
   },
   resources: writtenTree({
     redfishVersion: '1.13.0',
+    etags: 'weak',
     vendor: 'HPE',
     rootMore: { Oem: { Hpe: {} } },
     system: {

@@ -70,6 +70,7 @@ export const huawei2288hV5: Personality = {
   manners: ibmc,
   resources: writtenTree({
     redfishVersion: '1.0.2',
+    etags: 'weak',
     rootMore: { Oem: { Huawei: {} } },
     system: { ...system('Huawei', '2288H V5', 'SIM2102311'), more: { Oem: { Huawei: {} } } },
     manager: { uri: MANAGER, model: 'iBMC', firmware: '6.41' },
@@ -134,6 +135,7 @@ export const xfusion2288hV7: Personality = {
   },
   resources: writtenTree({
     redfishVersion: '1.15.0',
+    etags: 'weak',
     vendor: 'xFusion',
     system: system('xFusion', '2288H V7', 'SIM2102412'),
     manager: { uri: MANAGER, model: 'iBMC', firmware: '3.08' },

@@ -126,6 +126,7 @@ export const supermicroOpenBmc: Personality = {
   },
   resources: writtenTree({
     redfishVersion: '1.17.0',
+    etags: 'strong',
     system: {
       ...board('ARS-221GL-NR', 'SIMOBMC01'),
       // Upstream bmcweb lists Cd and Usb: redfish.md 1.0.

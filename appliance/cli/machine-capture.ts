@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import { rename, rm } from 'node:fs/promises'
+import { rename, rm, writeFile } from 'node:fs/promises'
 import { MINUTE } from '../../core/units.ts'
 import type { CliCommand } from './command.ts'
 import { EXIT } from './exit.ts'
@@ -37,7 +37,7 @@ export const machineCapture: CliCommand = {
     // Under its name only when it is whole.
     const unfinished = `${file}.part`
     try {
-      await Bun.write(unfinished, text, { mode: 0o600 })
+      await writeFile(unfinished, text, { mode: 0o600 })
       await rename(unfinished, file)
     } finally {
       await rm(unfinished, { force: true })

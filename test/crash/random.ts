@@ -29,6 +29,8 @@ export interface RandomOutcome {
 /** Longest life of the appliance between two kills, in ms; short ones are more frequent. */
 const LONGEST_LIFE_MS = 6_000
 const END_MS = 180_000
+/** From a request for a session until its answer is written down, on a crowded machine. */
+const ANSWER_MS = 1_000
 
 /** What a machine may end as that was met by a dead appliance while it booted, and nothing else. */
 const EXPECTED = new Set([
@@ -75,19 +77,36 @@ async function drained(appliance: ApplianceProcess): Promise<readonly AuditedJob
   }
 }
 
+/**
+ * A session whose URI came back in the moment of the kill is known to nobody: the controller's own
+ * time-out ends it. Every other one must be closed.
+ */
+function unknownSessions(machine: RunningMachine, killedAt: readonly number[]): number {
+  const opened = machine.requests.filter(
+    ({ method, path, at }) =>
+      method === 'POST' &&
+      path.endsWith('/Sessions') &&
+      killedAt.some((kill) => at <= kill && at > kill - ANSWER_MS),
+  )
+  return opened.length
+}
+
 async function inspect(
   appliance: ApplianceProcess,
   simulator: Simulator,
   witnesses: ReadonlyMap<string, Witness>,
+  killedAt: readonly number[],
 ): Promise<RandomOutcome> {
   const jobs = await drained(appliance)
   const left = await readdir(join(appliance.dataDir, 'task-isos'))
   const findings = [
     ...jobs.flatMap((job) => auditFindings(appliance.dataDir, job)),
     ...left.map((name) => `${name} was left in task-isos`),
-    ...simulator.machines.flatMap(({ serial }) => {
+    ...simulator.machines.flatMap((machine) => {
+      const { serial } = machine
       const own = jobs.filter((job) => job.serial === serial)
-      return (witnesses.get(serial)?.atEnd(own) ?? []).map((what) => `${serial}: ${what}`)
+      const unknown = unknownSessions(machine, killedAt)
+      return (witnesses.get(serial)?.atEnd(own, unknown) ?? []).map((what) => `${serial}: ${what}`)
     }),
   ]
   const codes: Record<string, number> = {}
@@ -115,11 +134,13 @@ export async function runRandom(
   const appliance = scope.use(await applianceProcess(set, { dataFrom: template.folder }))
   await appliance.start()
   for (const machine of simulator.machines) await addMachine(appliance, machine)
+  const killedAt: number[] = []
   for (let kill = 1; kill <= kills; kill++) {
     // Cut by the kill: what was not accepted is sent again after the next start.
     const busy = keepBusy(appliance, simulator.machines).catch(() => undefined)
     const lifeMs = Math.round(random() ** 2 * LONGEST_LIFE_MS)
     await Bun.sleep(lifeMs)
+    killedAt.push(Date.now())
     await appliance.end('SIGKILL')
     await busy
     const jobs = auditedJobs(appliance.dataDir)
@@ -127,7 +148,7 @@ export async function runRandom(
     tell(`kill ${kill} after ${lifeMs} ms: ${jobs.length} jobs, ${done} complete`)
     await appliance.start()
   }
-  const outcome = await inspect(appliance, simulator, witnesses)
+  const outcome = await inspect(appliance, simulator, witnesses, killedAt)
   await appliance.end('SIGTERM')
   return outcome
 }

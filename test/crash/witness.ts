@@ -6,8 +6,8 @@ import type { AuditedJob } from './audit.ts'
 export interface Witness {
   /** What was wrong so far. */
   readonly findings: readonly string[]
-  /** What is wrong with the machine once `jobs` are over and nothing is under way. */
-  atEnd(jobs: readonly AuditedJob[]): string[]
+  /** What is wrong with the machine once `jobs` are over; so many sessions may be left. */
+  atEnd(jobs: readonly AuditedJob[], sessions?: number): string[]
 }
 
 /** From the answer to its claim to the answer to its report nobody but the machine touches its power. */
@@ -49,12 +49,12 @@ export function watch(machine: RunningMachine): Witness {
 
   return {
     findings,
-    atEnd(jobs) {
+    atEnd(jobs, sessions = 0) {
       const state = machine.state()
       look(state)
       const late: string[] = []
       if (images(state).length > 0) late.push(`media left: ${images(state)}`)
-      if (state.sessions > 0) late.push(`${state.sessions} sessions left`)
+      if (state.sessions > sessions) late.push(`${state.sessions} sessions left`)
       for (const job of jobs) {
         const touched = machine.requests.filter(
           ({ path, at }) =>

@@ -11,6 +11,11 @@ test.each([
     'no image at http://10.0.0.1:8080/media/t/0123456789abcdef/boot.iso',
     'no image at http://10.0.0.1:8080/media/t/[…]/boot.iso',
   ],
+  [
+    'a media token in a path of its own',
+    '{"ShareName":"media/t/0123456789abcdef","ImageName":"task.iso"}',
+    '{"ShareName":"media/t/[…]","ImageName":"task.iso"}',
+  ],
   ['nothing', 'all is well', 'all is well'],
 ])('%s is taken out', (_, text, clean) => {
   expect(createRedactor('pa$$"word').clean(text)).toBe(clean)

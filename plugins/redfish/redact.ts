@@ -2,8 +2,11 @@
 
 const CENSOR = '[…]'
 
-/** A media URL's path token opens the task ISO, which carries secrets. */
-const MEDIA_TOKEN = /(\/media\/t\/)[^/\s"”]+/g
+/**
+ * A media URL's path token opens the task ISO, which carries secrets. iRMC is told server and path
+ * apart, the path without a slash before it.
+ */
+const MEDIA_TOKEN = /(\bmedia\/t\/)[^/\s"”]+/g
 
 /** Takes secrets out of what goes into logs, notes and faults. More may be added later. */
 export interface Redactor {

@@ -91,6 +91,7 @@ function olderIdrac(identity: ControllerIdentity): ControllerProfile {
       // RemovableDisk takes .img only (iDRAC-Redfish-Scripting v7 notes).
       bootDrives: ['^CD$'],
       twoImages: false,
+      mediaRemedy: `Update its firmware: iDRAC 7 and 8 take images from ${ISO_SINCE_8}, iDRAC 9 from 3.30.`,
       advice: [
         is8
           ? `iDRAC 7 and 8 take one image at a time, and none before firmware ${ISO_SINCE_8}.`

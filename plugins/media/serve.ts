@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { clientAddressOf } from '../../core/http/client-address.ts'
 import type { Logger } from '../../core/log.ts'
 import { type MediaImage, readImage } from '../../core/media.ts'
+import { MiB } from '../../core/units.ts'
 import { type Answer, answerTo } from './answer.ts'
 import type { Evidence, Witness } from './evidence.ts'
 import type { TokenLookup } from './token-lookup.ts'
@@ -24,14 +25,26 @@ interface Piece {
   readonly at: number | undefined
 }
 
-async function* piecesOf(body: Answer['body'], image: MediaImage): AsyncGenerator<Piece> {
+/** What all responses together may hold of images, about: each reads smaller pieces when there are more. */
+const HELD_BYTES = 16 * MiB
+const SMALLEST_PIECE_BYTES = 65_536
+const LARGEST_PIECE_BYTES = 524_288
+
+const pieceBytesFor = (responses: number) =>
+  Math.min(LARGEST_PIECE_BYTES, Math.max(SMALLEST_PIECE_BYTES, Math.floor(HELD_BYTES / responses)))
+
+async function* piecesOf(
+  body: Answer['body'],
+  image: MediaImage,
+  pieceBytes: number,
+): AsyncGenerator<Piece> {
   for (const part of body) {
     if (part instanceof Uint8Array) {
       yield { bytes: part, at: undefined }
       continue
     }
     let at = part.start
-    for await (const bytes of readImage(image, part.start, part.end)) {
+    for await (const bytes of readImage(image, part.start, part.end, pieceBytes)) {
       yield { bytes, at }
       at += bytes.length
     }
@@ -59,8 +72,9 @@ async function send(
   answer: Answer,
   image: MediaImage,
   witness: Witness,
+  pieceBytes: number,
 ): Promise<void> {
-  const pieces = piecesOf(answer.body, image)
+  const pieces = piecesOf(answer.body, image, pieceBytes)
   // The first piece comes before the status: an image that can not be read is a 500, not a stump.
   let next = await pieces.next()
   response.writeHead(answer.status, answer.headers)
@@ -105,7 +119,7 @@ export function createMediaServer(parts: {
     running.set(response, job.id)
     try {
       if (method === 'HEAD') response.writeHead(answer.status, answer.headers).end()
-      else await send(response, answer, published.image, witness)
+      else await send(response, answer, published.image, witness, pieceBytesFor(running.size))
     } finally {
       running.delete(response)
       witness.end()

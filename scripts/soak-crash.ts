@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+/** SIGKILLs without end: `scripts/soak crash [--kills N] [--seed N] [--points]`. Exit 0: all invariants held. */
 import { parseArgs } from 'node:util'
 import { runInTurn, runPoint } from '../test/crash/points.ts'
 import { runRandom } from '../test/crash/random.ts'
@@ -47,25 +48,25 @@ async function randomKills(
   return findings
 }
 
-/** SIGKILLs without end; what was wrong is printed with what repeats it. True when nothing was. */
-export async function soakCrash(args: readonly string[]): Promise<boolean> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      kills: { type: 'string', default: '200' },
-      seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-      points: { type: 'boolean', default: false },
-    },
-  })
-  const [kills, seed] = [Number(values.kills), Number(values.seed)]
-  if (!(kills >= 0) || !Number.isInteger(seed)) throw new Error('--kills and --seed are numbers')
-  console.log(`seed ${seed}`)
-  await using template = await makeTemplate()
-  const findings = [
-    ...(values.points ? await everyPoint(template) : []),
-    ...(await randomKills(template, kills, seed)),
-  ]
-  for (const finding of findings) console.log(`FAILED ${finding}`)
-  console.log(findings.length === 0 ? 'all invariants held' : `${findings.length} findings`)
-  return findings.length === 0
+const { values } = parseArgs({
+  options: {
+    kills: { type: 'string', default: '200' },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    points: { type: 'boolean', default: false },
+  },
+})
+const [kills, seed] = [Number(values.kills), Number(values.seed)]
+if (!(kills >= 0) || !Number.isInteger(seed)) {
+  console.error('scripts/soak crash [--kills N] [--seed N] [--points]: give whole numbers')
+  process.exit(2)
 }
+console.log(`seed ${seed}`)
+const template = await makeTemplate()
+const findings = [
+  ...(values.points ? await everyPoint(template) : []),
+  ...(await randomKills(template, kills, seed)),
+]
+await template[Symbol.asyncDispose]()
+for (const finding of findings) console.log(`FAILED ${finding}`)
+console.log(`${findings.length === 0 ? 1 : 0} passed, ${findings.length} failed`)
+process.exit(findings.length === 0 ? 0 : 1)

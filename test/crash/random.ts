@@ -28,6 +28,10 @@ export interface RandomOutcome {
 
 /** Longest life of the appliance between two kills, in ms; short ones are more frequent. */
 const LONGEST_LIFE_MS = 6_000
+/** Twenty machines boot at once on a crowded computer. */
+const PATIENT = ['limits.media_seen_s=10', 'limits.claim_s=15']
+/** Fewer passes at once than jobs: so that a kill finds jobs in every phase, not all in the same. */
+const PASSES = 5
 const END_MS = 180_000
 /** From a request for a session until its answer is written down, on a crowded machine. */
 const ANSWER_MS = 1_000
@@ -130,7 +134,7 @@ export async function runRandom(
   const specs = Array.from({ length: count }, () => ({ personality: 'dell-r750' }))
   const simulator = scope.use(await startSimulator({ machines: specs, pace: 0.01 }))
   const witnesses = new Map(simulator.machines.map((each) => [each.serial, watch(each)]))
-  const set = [...QUICK, `jobs.concurrency=${count}`]
+  const set = [...QUICK, ...PATIENT, `jobs.concurrency=${PASSES}`]
   const appliance = scope.use(await applianceProcess(set, { dataFrom: template.folder }))
   await appliance.start()
   for (const machine of simulator.machines) await addMachine(appliance, machine)

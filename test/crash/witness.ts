@@ -23,8 +23,10 @@ export function watch(machine: RunningMachine): Witness {
   const find = (what: string) => {
     if (!findings.includes(what)) findings.push(what)
   }
-  /** Images of jobs that the machine has reported and that it was off after: none may boot again. */
+  /** Images of jobs that the machine has reported, and was off after: none may boot again. */
   const spent = new Set<string>()
+  let reported: string[] = []
+  let stageBefore: MachineState['stage']
 
   machine.faults.add((asked, next) => {
     const { stage } = machine.state()
@@ -34,9 +36,10 @@ export function watch(machine: RunningMachine): Witness {
     return next()
   })
   const look = (state: MachineState): boolean => {
-    if (state.power === 'Off' && state.stage === 'reported') {
-      for (const image of images(state)) spent.add(image)
-    }
+    // What is in when the machine reports; later the next job's may be.
+    if (state.stage === 'reported' && stageBefore !== 'reported') reported = images(state)
+    stageBefore = state.stage
+    if (state.power === 'Off') for (const image of reported.splice(0)) spent.add(image)
     if (RUNS.has(state.power) && images(state).some((image) => spent.has(image))) {
       find('the machine is on again with the media of a job that is over')
     }
@@ -65,7 +68,7 @@ export function watch(machine: RunningMachine): Witness {
         if (writtenBy === job.id && job.claimed_at === null) late.push(`${job.id} wrote unclaimed`)
         if (writtenBy !== job.id || job.result !== 'succeeded') continue
         if (units.length !== 4 || !bootable) late.push(`${job.id} succeeded with ${units} written`)
-        if (state.power !== 'On') late.push(`${state.power} after success`)
+        if (job === jobs.at(-1) && state.power !== 'On') late.push(`${state.power} after success`)
       }
       return [...findings, ...late]
     },

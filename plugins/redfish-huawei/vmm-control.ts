@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import type { Drive } from '../../core/jobs/bmc.ts'
-import { digText } from '../../core/jobs/dig.ts'
+import { dig, digText } from '../../core/jobs/dig.ts'
 import type { ControllerActions, OemAnswer, OemClient } from '../../core/jobs/oem.ts'
 
 /** A connection may fail at random with "try again" (2288H V5, iBMC 6.41: mammoth field notes). */
 const MOST_TRIES = 3
 
-/** Target of the OEM action; undefined for a drive that has none. */
+/** Target of the OEM action; undefined for a drive that has none, or the standard's as well. */
 async function targetAt(oem: OemClient, { uri }: Drive): Promise<string | undefined> {
   const { body } = await oem.get(uri)
+  if (dig(body, 'Actions', '#VirtualMedia.InsertMedia') !== undefined) return undefined
   return digText(body, 'Oem', 'Huawei', 'Actions', '#VirtualMedia.VmmControl', 'target')
 }
 

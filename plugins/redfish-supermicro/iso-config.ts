@@ -20,6 +20,9 @@ async function findConfig(oem: OemClient): Promise<Config | undefined> {
     const collection = digText((await oem.get(managerUri)).body, 'VirtualMedia', '@odata.id')
     if (collection === undefined) continue
     const media = (await oem.look(collection)).body
+    // What lists the standard's action is left to the standard.
+    const cd = (await oem.look(`${collection}/${CD}`)).body
+    if (dig(cd, 'Actions', '#VirtualMedia.InsertMedia') !== undefined) continue
     const uri = digText(media, 'Oem', 'Supermicro', 'VirtualMediaConfig', '@odata.id')
     const found = uri === undefined ? undefined : await oem.look(uri)
     const mount = digText(found?.body, 'Actions', '#IsoConfig.Mount', 'target')

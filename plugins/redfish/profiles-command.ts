@@ -28,7 +28,7 @@ function show(name: string, installed: readonly Plugin[]): number {
     print(`${JSON.stringify(found.data, null, 2)}\n`)
     return 0
   }
-  const why = found ? 'is partly code and can not be printed' : 'is not known'
+  const why = found ? 'stands in code, not in a file of rules' : 'is not known'
   process.stderr.write(`the profile ${name} ${why}: see slipway redfish profiles\n`)
   return WRONG_USAGE
 }

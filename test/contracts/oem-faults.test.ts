@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { expect, test } from 'bun:test'
-import { type Asked, type Interception, startSimulator } from '../../plugins/simulator/index.ts'
+import {
+  type Asked,
+  DROPPED,
+  type Interception,
+  startSimulator,
+} from '../../plugins/simulator/index.ts'
 import { createContact } from '../fake-bmc/contact.ts'
 import { serveImages } from '../fake-bmc/images.ts'
 import { profilePlugins } from './simulated.ts'
@@ -10,12 +15,13 @@ import { profilePlugins } from './simulated.ts'
 const signal = AbortSignal.timeout(20_000)
 
 /** A session with one simulated controller, and images that it can fetch. */
-async function open(personality: string, https = false) {
+async function open(personality: string, https = false, ...faults: readonly Interception[]) {
   await using scope = new AsyncDisposableStack()
   const images = scope.use(await serveImages(https))
   const simulator = scope.use(await startSimulator({ machines: [{ personality }] }))
   const [machine] = simulator.machines
   if (!machine) throw new Error('the simulator started no machine')
+  for (const fault of faults) machine.faults.add(fault)
   const { bmcUrl: url, username, password } = machine
   const contact = scope.use(
     await createContact({ url, username, password, profiles: profilePlugins }),
@@ -82,6 +88,35 @@ test('an override that no boot used up is taken back by configuration, once', as
   const before = orders(met.machine.requests, IMPORT)
   await met.bmc.clearBootOverride(signal)
   expect(orders(met.machine.requests, IMPORT)).toBe(before)
+})
+
+/** Lays more over what a GET of these paths answers. */
+const showing =
+  (more: Readonly<Record<string, object>>): Interception =>
+  async (asked, next) => {
+    const extra = more[asked.path.replace(/\/$/, '')]
+    const outcome = await next()
+    if (!extra || outcome === DROPPED || asked.method !== 'GET') return outcome
+    return { ...outcome, status: 200, body: { ...(outcome.body as object), ...extra } }
+  }
+
+test('a Supermicro board that lists InsertMedia is not mounted by configuration', async () => {
+  const config = '/redfish/v1/Managers/1/VM1/CfgCD'
+  const action = (name: string) => ({ target: `${config}/Actions/IsoConfig.${name}` })
+  const link = { Supermicro: { VirtualMediaConfig: { '@odata.id': config } } }
+  // An X11 by name, with the actions of an X12 beside the configuration of an ISO.
+  const extra = showing({
+    '/redfish/v1/Systems/1': { Model: 'X11SDV-4C-TLN2F' },
+    '/redfish/v1/Managers/1/VM1': { Oem: link },
+    [config]: {
+      Actions: { '#IsoConfig.Mount': action('Mount'), '#IsoConfig.UnMount': action('UnMount') },
+    },
+  })
+  await using met = await open('supermicro-x12', false, extra)
+  expect(met.bmc.profile.name).toBe('supermicro-x11')
+  await met.bmc.insertMedia(met.drive, met.images.urls.boot, signal)
+  expect(orders(met.machine.requests, 'VirtualMedia.InsertMedia')).toBe(1)
+  expect(orders(met.machine.requests, 'IsoConfig.Mount')).toBe(0)
 })
 
 test('an iBMC that says try again gets another try', async () => {

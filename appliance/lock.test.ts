@@ -62,6 +62,28 @@ test('the lock of a process that was killed is taken over', async () => {
   expect(await readFile(path, 'utf8')).toStartWith(`${process.pid} `)
 })
 
+test('the lock of a process that was killed is taken over while nobody has asked for its end', async () => {
+  // The shell becomes a `sleep`, which never waits for the child that it inherits.
+  const parent = Bun.spawn(['sh', '-c', 'sleep 60 & echo $!; exec sleep 60'], { stdout: 'pipe' })
+  try {
+    const { value } = await parent.stdout.getReader().read()
+    const pid = Number(new TextDecoder().decode(value))
+    const stat = () => readFile(`/proc/${pid}/stat`, 'utf8')
+    const began = (await stat()).split(' ')[21]
+    await writeFile(path, `${pid} ${began}\n`)
+    await expect(lockFolder(folder)).rejects.toThrow(refused(pid))
+    // The child must be asked for by a parent that is no shell any more.
+    while ((await readFile(`/proc/${parent.pid}/comm`, 'utf8')) !== 'sleep\n') await Bun.sleep(5)
+    process.kill(pid, 'SIGKILL')
+    while (!(await stat()).includes(') Z ')) await Bun.sleep(5)
+    await using lock = await lockFolder(folder)
+    expect(lock).toBeDefined()
+  } finally {
+    parent.kill()
+    await parent.exited
+  }
+})
+
 test.each([
   ['whose pid now belongs to another process', `${process.pid} 1\n`],
   ['of a pid that no longer exists', '4194999 12345\n'],

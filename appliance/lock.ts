@@ -11,11 +11,13 @@ export const lockFaults = defineFaults('lock', {
   held: { status: 500, retry: false },
 })
 
-/** When the process with that pid began, in clock ticks; undefined when there is none. */
+/** When the living process with that pid began, in clock ticks; undefined when there is none. */
 async function beganAt(pid: number): Promise<string | undefined> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined)
-  // Field 22 (proc(5)); the second field may hold spaces and ends with the last parenthesis.
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+  // Fields 3 and 22 (proc(5)); the second may hold spaces and ends with the last parenthesis.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  // A killed process whose parent never asks for it (a container without an init) stays a zombie.
+  return /^[ZX]/.test(fields[0] ?? '') ? undefined : fields[19]
 }
 
 const mine = async () => `${process.pid} ${await beganAt(process.pid)}\n`

@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { didYouMean } from '../../core/nearest.ts'
-import {
-  type CliCommand,
-  COMMON_OPTIONS,
-  type Flags,
-  type OptionSpec,
-  type OptionSpecs,
-} from './command.ts'
+import { type CliCommand, COMMON_OPTIONS, type OptionSpec, type OptionSpecs } from './command.ts'
+import type { Flags } from './flags.ts'
 import { usageProblem } from './problem.ts'
 
 /** What a command line asks for. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { SECOND } from '../../core/units.ts'
 import { apiProblem, networkProblem } from './answer.ts'
-import type { Flags } from './command.ts'
+import type { Flags } from './flags.ts'
 import { findTarget, isLoopback, type Target } from './target.ts'
 import { isUnknownIssuer, type Trust, trustedCa, trustOnFirstUse } from './trust.ts'
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import type { Client } from './client.ts'
+import type { Flags } from './flags.ts'
 import type { Output } from './output.ts'
 
 /** An option of a command. Without `value` it is a switch. */
@@ -23,14 +24,6 @@ export interface ArgumentSpec {
   readonly optional?: boolean
   /** Takes all that follow; only the last one may. */
   readonly many?: boolean
-}
-
-/** What the command line gave for the options. */
-export interface Flags {
-  /** Was the switch given? */
-  on(name: string): boolean
-  text(name: string): string | undefined
-  list(name: string): readonly string[]
 }
 
 /** One call of a command. */

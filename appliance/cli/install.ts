@@ -2,8 +2,9 @@
 import { join } from 'node:path'
 import { version } from '../../core/version.ts'
 import type { InstallPlan, PlannedFile } from '../service/plan.ts'
-import type { CliCommand, Flags } from './command.ts'
+import type { CliCommand } from './command.ts'
 import { EXIT } from './exit.ts'
+import type { Flags } from './flags.ts'
 import { failure } from './problem.ts'
 
 const START =

@@ -4,7 +4,6 @@ import type { JobNews } from './job-feed.ts'
 import { eventText, liveLines, type WatchedJob } from './job-lines.ts'
 import { type Output, printable } from './output.ts'
 import { clip } from './table.ts'
-import type { WatchView } from './watch-view.ts'
 
 const HIDE_CURSOR = '\x1b[?25l'
 const SHOW_CURSOR = '\x1b[?25h'
@@ -13,7 +12,7 @@ const ERASE_BELOW = '\x1b[J'
 const PICTURE_MS = 100
 
 /** Redraws a block of lines at the bottom of the terminal; warnings and errors scroll away above it. */
-export class LiveView implements WatchView {
+export class LiveView {
   readonly #out: Output
   readonly #jobs = new Map<string, WatchedJob>()
   /** Seconds pass also when nothing happens. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import type { Flags, OptionSpecs } from './command.ts'
+import type { OptionSpecs } from './command.ts'
+import type { Flags } from './flags.ts'
 import { pairs, readInput } from './input.ts'
 import { usageProblem } from './problem.ts'
 import { newSecret } from './prompt.ts'

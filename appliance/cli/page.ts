@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import type { Client, RequestOptions } from './client.ts'
-import type { Flags, OptionSpecs } from './command.ts'
+import type { OptionSpecs } from './command.ts'
+import type { Flags } from './flags.ts'
 import { usageProblem } from './problem.ts'
 
 /** A page of any list of the API. */

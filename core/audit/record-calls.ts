@@ -2,7 +2,7 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { matchedRoutes } from 'hono/route'
 import { Fault } from '../faults.ts'
-import type { ApiEnv } from '../http/env.ts'
+import type { ApiEnv, AuditTarget } from '../http/env.ts'
 import type { Logger } from '../log.ts'
 import { addAudit, type NewAuditRow } from '../store/audit.ts'
 import type { Db } from '../store/client.ts'
@@ -15,13 +15,6 @@ export interface AuditParts {
   readonly log: Logger
   /** Unix ms. */
   readonly now: () => number
-}
-
-/** What a call was about. A route says what its path does not: `c.set('audited', …)`. */
-export interface AuditTarget {
-  readonly job?: string
-  readonly serial?: string
-  readonly user?: string
 }
 
 /** Names come from outside; longer ones are none of ours. */

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import type { AuditTarget } from '../audit/record-calls.ts'
 import type { Principal } from '../auth/auth.ts'
+
+/** What a call was about. A route says what its path does not: `c.set('audited', …)`. */
+export interface AuditTarget {
+  readonly job?: string
+  readonly serial?: string
+  readonly user?: string
+}
 
 /** What every route finds in its context. */
 export interface ApiEnv {

@@ -2,7 +2,7 @@
 import type { Client, Transaction } from '@libsql/client'
 import { drizzle } from 'drizzle-orm/libsql'
 import { type RetryPlan, retry } from '../retry.ts'
-import type { Tx } from './client.ts'
+import type { Tx } from './tx.ts'
 
 /** Another process (a backup, a person with a SQLite shell) may hold the lock for a moment. */
 const BUSY: RetryPlan = {

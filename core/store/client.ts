@@ -2,12 +2,12 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Client, createClient } from '@libsql/client'
-import { drizzle, type LibSQLDatabase } from 'drizzle-orm/libsql'
+import { drizzle } from 'drizzle-orm/libsql'
 import { migrate } from 'drizzle-orm/libsql/migrator'
+import type { Reader, Tx } from './tx.ts'
 import { createWriteQueue } from './write-queue.ts'
 
-export type Reader = LibSQLDatabase
-export type Tx = Parameters<Parameters<LibSQLDatabase['transaction']>[0]>[0]
+export type { Reader, Tx } from './tx.ts'
 
 /**
  * The database. Reads pass freely (WAL); every write goes through one queue, because the driver's

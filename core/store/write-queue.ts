@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import type { Client } from '@libsql/client'
 import { createWriteTransaction } from './begin-write.ts'
-import type { Tx } from './client.ts'
+import type { Tx } from './tx.ts'
 
 /** All writes of one database, one after the other; those that wait share a transaction and its fsync. */
 export interface WriteQueue {

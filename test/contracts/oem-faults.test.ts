@@ -119,6 +119,31 @@ test('a Supermicro board that lists InsertMedia is not mounted by configuration'
   expect(orders(met.machine.requests, 'IsoConfig.Mount')).toBe(0)
 })
 
+test('an iRMC S4 is asked by its own name of the parameter', async () => {
+  const action = {
+    target: '/redfish/v1/Systems/0/Actions/Oem/FTSComputerSystem.VirtualMedia',
+    'VirtualMediaAction@Redfish.AllowableValues': ['ConnectCD', 'ConnectHD'],
+  }
+  const Actions = { Oem: { '#FTSComputerSystem.VirtualMedia': action } }
+  await using met = await open(
+    'fujitsu-irmc-s5',
+    false,
+    showing({ '/redfish/v1/Systems/0': { Actions } }),
+  )
+  // The simulated one is an S5 and does not know the name: what was sent counts.
+  await expect(met.bmc.insertMedia(met.drive, met.images.urls.boot, signal)).rejects.toThrow()
+  const sent = met.machine.requests.filter(
+    ({ method, path }) => method === 'POST' && path === action.target,
+  )
+  expect(sent.map(({ body }) => body)).toEqual([{ VirtualMediaAction: 'ConnectCD' }])
+})
+
+test('an iBMC opens a session, since the login carries its domain', async () => {
+  await using met = await open('huawei-2288h-v5', true)
+  expect(met.machine.state().sessions).toBe(1)
+  expect(met.contact.notes.join()).not.toContain('No session')
+})
+
 test('an iBMC that says try again gets another try', async () => {
   await using met = await open('huawei-2288h-v5', true)
   const words = 'The connection failed, try again.'

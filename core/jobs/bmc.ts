@@ -1,27 +1,13 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import type { ControllerIdentity, ControllerProfile, ProfileFacts } from './controller.ts'
+import type { Drive, Scheme } from './drive.ts'
+
+export type { Drive, Scheme } from './drive.ts'
 
 /** What the image in it is for; which of the controller's drives that is, the media plan says. */
 export type MediaSlot = 'boot' | 'task'
 
 export type PowerState = 'On' | 'Off' | 'PoweringOn' | 'PoweringOff' | 'Unknown'
-
-export type Scheme = 'http' | 'https'
-
-/** One virtual drive of a controller, as last read. */
-export interface Drive {
-  /** URI of the VirtualMedia resource: the drive's identity. */
-  readonly uri: string
-  readonly id: string
-  readonly owner: 'system' | 'manager'
-  readonly mediaTypes: readonly string[]
-  /** Schemes that the controller says it fetches; both when it says nothing. */
-  readonly schemes: readonly Scheme[]
-  readonly inserted: boolean
-  /** URL of the image as the controller shows it; undefined when empty. */
-  readonly image: string | undefined
-  readonly connectedVia: string | undefined
-}
 
 /** Where the images go and what boots. */
 export interface MediaPlan {

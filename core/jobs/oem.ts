@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import type { Drive } from './bmc.ts'
+import type { Drive } from './drive.ts'
 
 /** One message of a controller (Redfish `Message` object), as far as it said something. */
 export interface OemMessage {

@@ -3,12 +3,12 @@ import * as v from 'valibot'
 import { definePlugin } from '../../core/plugin.ts'
 import { simulatorCommand } from './command.ts'
 
+export { personalityNames, usualNames } from './embody.ts'
 export { DROPPED, type Interception, type Outcome, type RequestRecord } from './exchanges.ts'
 export type { Boot } from './firmware.ts'
 export type { ImageRead } from './image-reader.ts'
 export type { MachineState } from './machine.ts'
 export type { Manners } from './manners.ts'
-export { personalityNames, usualNames } from './personality.ts'
 export {
   type MachineSpec,
   type RunningMachine,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { describe, expect, test } from 'bun:test'
 import { openMachine } from '../../test/fake-bmc/raw-client.ts'
+import { type Embodiment, embody } from './embody.ts'
 import { personalityNames, startSimulator } from './index.ts'
 import digests from './personalities/digests.json'
 import { captured } from './personalities.ts'
-import { type Embodiment, embody } from './personality.ts'
 import { isResource } from './wire.ts'
 
 const digestsOf: Record<string, Record<string, string>> = digests

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+
+import { embody } from './embody.ts'
 import type { Interception, RequestRecord } from './exchanges.ts'
 import type { ImageRead } from './image-reader.ts'
 import { type MachineState, SimulatedMachine } from './machine.ts'
 import type { Manners } from './manners.ts'
 import { Pace } from './pace.ts'
-import { embody } from './personality.ts'
 import { scriptNamed } from './scripts.ts'
 import { type ListenOptions, listen } from './server.ts'
 

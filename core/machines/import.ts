@@ -46,12 +46,28 @@ async function update(tx: Tx, rows: Rows, machine: Machine, line: MachineImportR
   return changed || fresh.length > 0
 }
 
-/** All lines or none. */
-export function importMachines(
+/** Refuses a list that speaks of a machine twice: which of the two lines was meant? */
+function refuseRepeats(lines: readonly MachineImportRow[]): void {
+  const at = new Map<string, number>()
+  for (const [index, { serial, system_uri = '' }] of lines.entries()) {
+    const key = JSON.stringify([stored(serial).toLowerCase(), system_uri])
+    const first = at.get(key)
+    if (first !== undefined) {
+      throw machineFaults.import(
+        `machines[${first}] and machines[${index}] both are ${serial}: take one of them out`,
+      )
+    }
+    at.set(key, index)
+  }
+}
+
+/** All lines or none. Throws `machine.import` when a machine stands in it twice. */
+export async function importMachines(
   db: Db,
   rows: Rows,
   lines: readonly MachineImportRow[],
 ): Promise<ImportTally> {
+  refuseRepeats(lines)
   return db.write(async (tx) => {
     const tally = { added: [] as string[], updated: [] as string[], unchanged: [] as string[] }
     for (const line of lines) {

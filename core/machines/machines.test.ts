@@ -192,6 +192,17 @@ describe('import', () => {
     expect(await all()).toMatchObject([{ serial: 'S1', labels: {} }])
   })
 
+  test.each([
+    ['with another BMC', line('S1', { bmc_url: 'https://10.0.0.6' })],
+    ['in other letters', line('s1')],
+    ['as it was', line('S1')],
+  ])('takes no line when a machine comes twice, %s', async (_, again) => {
+    await expect(importing(line('S1'), line('S2'), again)).rejects.toThrow(
+      code('machine.import', /machines\[0\] and machines\[2\]/),
+    )
+    expect(await all()).toEqual([])
+  })
+
   test('leaves alone what a line does not name', async () => {
     const more = { aliases: ['rack-1'], labels: { rack: '1' }, protected: true, media_plan: 'one' }
     await machines.add(input('S1', { ...more, tls: { mode: 'insecure' } }))

@@ -2,10 +2,20 @@
 import * as v from 'valibot'
 import { NextCursor, Time, type View } from './view.ts'
 
-const Serial = v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(64))
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
+const PLAIN = /^[^\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]*$/
+
+const Serial = v.pipe(
+  v.string(),
+  v.trim(),
+  v.minLength(1),
+  v.maxLength(64),
+  // They would act on the terminal of whoever lists machines, or hide what a name is.
+  v.regex(PLAIN, 'must have no control characters'),
+)
 const HttpUrl = v.pipe(
   v.string(),
-  v.url(),
+  v.url('must be a whole URL'),
   v.regex(/^https?:\/\//, 'must begin with http:// or https://'),
   v.examples(['https://10.0.0.5']),
 )

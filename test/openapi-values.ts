@@ -46,14 +46,17 @@ export function valuesFor(document: Schema, random: () => number): Values {
 
   const text = (schema: Schema): string => {
     if (schema['format'] === 'date-time') return new Date(count(0, 2e9) * 1_000).toISOString()
-    if (schema['pattern'] !== undefined) {
-      const fitting = SAMPLES.filter((each) => new RegExp(String(schema['pattern'])).test(each))
+    const pattern = new RegExp(String(schema['pattern'] ?? ''))
+    // A pattern that only keeps some letters out is no reason for dull names.
+    const alphabet = [...ALPHABET].filter((letter) => pattern.test(letter))
+    if (schema['pattern'] !== undefined && alphabet.length < 10) {
+      const fitting = SAMPLES.filter((each) => pattern.test(each))
       if (fitting.length > 0) return pick(fitting)
       throw new Error(`no sample for ${schema['pattern']}: give the schema an example`)
     }
     const least = Number(schema['minLength'] ?? 0)
     const length = count(least, Math.min(Number(schema['maxLength'] ?? 40), least + 40))
-    const letters = Array.from({ length }, () => pick([...ALPHABET])).join('')
+    const letters = Array.from({ length }, () => pick(alphabet)).join('')
     // Ends of text are trimmed, and then it may be too short.
     return `${letters}`.replace(/^ | $/g, 'x').slice(0, Number(schema['maxLength'] ?? 80))
   }

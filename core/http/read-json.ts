@@ -40,6 +40,24 @@ export function parseJson(bytes: Uint8Array): unknown {
 
 const pointerPart = (key: unknown) => String(key).replaceAll('~', '~0').replaceAll('/', '~1')
 
+/** How valibot's own limits are said; a schema may bring a sentence of its own. */
+const LIMITS: Readonly<Record<string, string>> = {
+  min_length: 'is too short, the least length is',
+  max_length: 'is too long, the most is',
+  min_value: 'must be at least',
+  max_value: 'must be at most',
+}
+
+/** What is wrong, without the value. */
+function messageOf(issue: v.BaseIssue<unknown>): string {
+  if (issue.expected === 'never') return 'unknown field'
+  if (!issue.message.startsWith('Invalid ')) return issue.message
+  if (issue.kind === 'schema' && issue.received === 'undefined') return 'is missing'
+  const limit = LIMITS[issue.type]
+  if (limit) return `${limit} ${issue.requirement}`
+  return issue.expected ? `expected ${issue.expected}` : issue.type
+}
+
 /** Issues of valibot as the details of a fault. Values are not repeated: they may be secrets. */
 export function detailsOf(issues: readonly v.BaseIssue<unknown>[]): FaultDetail[] {
   return issues.map((issue) => {
@@ -49,13 +67,11 @@ export function detailsOf(issues: readonly v.BaseIssue<unknown>[]): FaultDetail[
         typeof key === 'number' ? `${text}[${key}]` : text ? `${text}.${String(key)}` : String(key),
       '',
     )
-    const expected = issue.expected ? `expected ${issue.expected}` : issue.type
-    const ours = issue.message.startsWith('Invalid ') ? expected : issue.message
     return {
       path: keys.map((key) => `/${pointerPart(key)}`).join(''),
       field,
       code: issue.expected === 'never' ? 'unknown_key' : issue.type,
-      message: issue.expected === 'never' ? 'unknown field' : ours,
+      message: messageOf(issue),
     }
   })
 }

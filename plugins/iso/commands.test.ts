@@ -82,6 +82,17 @@ describe('slipway iso', () => {
     expect(stdout).not.toContain('\x1b')
   })
 
+  test.each(['build', 'ls', 'sample'])(
+    '%s --help tells its usage and does nothing',
+    async (name) => {
+      for (const word of ['--help', '-h']) {
+        const { code, stdout, stderr } = await iso(name, 'x', word)
+        expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+        expect(stdout).toMatch(new RegExp(`^usage: slipway iso ${name} .*--json.*\n[A-Z].*\\.\n$`))
+      }
+    },
+  )
+
   test.each<readonly [string, () => string[], number, RegExp]>([
     [
       'build without a folder',

@@ -49,6 +49,12 @@ function isExpected(error: unknown): error is Error {
   return error instanceof Fault || (error instanceof Error && 'syscall' in error)
 }
 
+/** Behind `--` everything is a file, also one of this name. */
+const asksForHelp = (args: readonly string[]) =>
+  args.slice(0, args.includes('--') ? args.indexOf('--') : args.length).some(isHelp)
+const isHelp = (word: string) => word === '--help' || word === '-h'
+const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)
+
 /** A command on local files: no appliance needed. One sentence on stderr when it fails. */
 export function localCommand<const O extends ParseArgsOptionsConfig>(
   command: LocalCommand<O>,
@@ -58,6 +64,10 @@ export function localCommand<const O extends ParseArgsOptionsConfig>(
     name,
     summary,
     async run(args) {
+      if (asksForHelp(args)) {
+        process.stdout.write(`usage: slipway iso ${name} ${usage}\n${capital(summary)}.\n`)
+        return 0
+      }
       try {
         const parsed = parse(args, options)
         const { value, lines } = await work(parsed)

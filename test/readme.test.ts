@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { describe, expect, test } from 'bun:test'
 import { join, resolve } from 'node:path'
+import { slipway } from '../appliance/cli/test-bed.ts'
 import { settingsOfPlugins } from '../appliance/config.ts'
 import { builtInPlugins } from '../appliance/plugins.ts'
 
@@ -34,6 +35,24 @@ test('every plugin stands in the README, and every path that it names exists', a
       exists: true,
     })
   }
+})
+
+/** Command lines in the text and in the blocks of shell, each without its `slipway`. */
+const LINES = [
+  ...[...readme.matchAll(/`slipway ([^`]+)`/g)].map(([, line = '']) => line),
+  ...[...readme.matchAll(/^slipway ([^>&#\n]+)/gm)].map(([, line = '']) => line),
+]
+
+test.each(LINES)('`slipway %s` has its command and its options', async (line) => {
+  const words = line.split(' ').filter((word) => /^[a-z][a-z-]*$/.test(word))
+  const options = line.split(' ').filter((word) => /^--?[a-z-]+$/.test(word))
+  let help = await slipway([...words, '--help'])
+  // The last words may be arguments of the command.
+  while (help.code !== 0 && words.pop()) help = await slipway([...words, '--help'])
+  expect(words.length > 0 || line.startsWith('-')).toBe(true)
+  expect(options.filter((option) => !new RegExp(`(^|\\s)${option}\\b`).test(help.stdout))).toEqual(
+    [],
+  )
 })
 
 describe('the plugin in the README', () => {

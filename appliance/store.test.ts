@@ -4,6 +4,7 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { Glob } from 'bun'
 import { openDb } from '../core/store/client.ts'
+import { documentsOf, findJob } from '../core/store/jobs.ts'
 import { MIGRATIONS } from '../core/store/migrations-folder.ts'
 import { migrationsOf } from '../core/store/schema-version.ts'
 import { readSetting } from '../core/store/settings.ts'
@@ -49,6 +50,54 @@ test.each(earlier)('a database as of $tag is upgraded, and keeps its rows', asyn
   expect(await db.read.select({ name: users.name }).from(users)).toEqual([{ name: 'ada' }])
   expect(await db.read.select().from(audit)).toEqual([])
   expect(await readSetting(db.read, 'version')).toBe('0.1.0')
+})
+
+test('what moved off the row of a job is found where it stands now', async () => {
+  const image = { sizeBytes: 4_096, etag: '"v"', modifiedAt: 0, segments: [], regions: [] }
+  const given = { slot: 'boot', name: 'boot.iso', driveUri: '/d', imageUrl: 'http://x/boot.iso' }
+  {
+    using db = await openDb({ url: url() })
+    await db.migrate(await firstMigrations(2), 'migrations_core')
+    const values = {
+      id: 'j-1',
+      machine_id: 'm',
+      serial: 'S1',
+      status: 'provisioning',
+      task_target: 'install-linux.target',
+      sealed_recipe: 'the recipe',
+      sealed_submitted: 'as it came',
+      take_over: 0,
+      created_by: 'ada',
+      sealed_token: '',
+      token_digest: '',
+      sealed_media_token: '',
+      media_token_digest: '',
+      media_valid: 1,
+      sealed_booted_token: '',
+      booted_token_digest: '',
+      media: JSON.stringify([{ ...given, image }]),
+      bytes_read: '{}',
+      launches: 1,
+      expects_claim: 1,
+      paused_ms: 0,
+      cleanup_attempts: 0,
+      created_at: 1,
+      updated_at: 1,
+    }
+    const names = Object.keys(values)
+    await db.client.execute({
+      sql: `insert into jobs (${names}) values (${names.map(() => '?')})`,
+      args: Object.values(values),
+    })
+  }
+  using db = await open('0.1.0')
+  expect(await findJob(db.read, 'j-1')).toMatchObject({ media: [{ ...given, sizeBytes: 4_096 }] })
+  expect(await documentsOf(db.read, 'j-1')).toEqual({
+    jobId: 'j-1',
+    sealedRecipe: 'the recipe',
+    sealedSubmitted: 'as it came',
+    images: [{ ...given, image }] as never,
+  })
 })
 
 test('an upgraded database is the same as a new one', async () => {

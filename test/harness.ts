@@ -215,7 +215,7 @@ export async function addSimulated(
 export const linuxRecipe = {
   task_target: 'install-linux.target',
   target_disk: '/dev/sda',
-  oci_url: 'images.test/os/debian@sha256:' + 'a'.repeat(64),
+  oci_url: `images.test/os/debian@sha256:${'a'.repeat(64)}`,
   partition_layout: [
     { size: '512MiB', type_guid: 'ef00', format: 'vfat', mountpoint: '/boot/efi' },
     { size: '100%', type_guid: '8300', format: 'ext4', mountpoint: '/' },

@@ -11,8 +11,6 @@ export function newJob(more: Partial<NewJob> = {}): NewJob {
     serial: 'S1',
     status: 'queued',
     taskTarget: 'install-linux.target',
-    sealedRecipe: '',
-    sealedSubmitted: '',
     sealedToken: '',
     tokenDigest: `token of ${id}`,
     sealedMediaToken: '',
@@ -34,3 +32,6 @@ export function newJob(more: Partial<NewJob> = {}): NewJob {
     ...more,
   }
 }
+
+/** What belongs to it beside its row. */
+export const noDocuments = { sealedRecipe: '', sealedSubmitted: '' }

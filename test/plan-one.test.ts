@@ -4,6 +4,7 @@ import { readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readImage } from '../core/media.ts'
+import { documentsOf } from '../core/store/jobs.ts'
 import { MINUTE } from '../core/units.ts'
 import { bytesSource, openIso, writeIso } from '../plugins/iso/index.ts'
 import { DROPPED, type Interception, type RunningMachine } from '../plugins/simulator/index.ts'
@@ -171,7 +172,7 @@ async function fetched(running: RunningAppliance, id: string) {
   const bytes = await whole.bytes()
   const range = await fetch(url, { headers: { Range: 'bytes=400-70000' } })
   expect(await range.bytes()).toEqual(bytes.subarray(400, 70_001))
-  expect(bytes.length).toBe(published.image.sizeBytes)
+  expect(bytes.length).toBe(published.sizeBytes)
   const digest = new Bun.CryptoHasher('sha256').update(bytes).digest('hex')
   return { etag: whole.headers.get('etag'), digest, bytes }
 }
@@ -209,7 +210,8 @@ test(
     await wants(running, machine)
     const id = await post(running, machine.serial)
     const made = async () => {
-      const image = (await running.appliance.jobs.get(id))?.media[0]?.image
+      const { db } = running.appliance
+      const image = (await documentsOf(db.read, id)).images[0]?.image
       if (!image) throw new Error('the job has no image')
       const hash = new Bun.CryptoHasher('sha256')
       for await (const piece of readImage(image)) hash.update(piece)

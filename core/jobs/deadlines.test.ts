@@ -3,7 +3,7 @@ import { expect, test } from 'bun:test'
 import * as v from 'valibot'
 import { newJob } from '../../test/job-row.ts'
 import { CoreConfig } from '../config.ts'
-import type { PublishedImage } from '../store/tables.ts'
+import type { GivenImage } from '../store/tables.ts'
 import { HOUR, MINUTE } from '../units.ts'
 import { deadlineOf, fetchedWhole } from './deadlines.ts'
 import type { Job } from './job.ts'
@@ -11,7 +11,7 @@ import type { Job } from './job.ts'
 const ON = 1_800_000_000_000
 const { limits } = v.parse(CoreConfig, {})
 
-const boot = { slot: 'boot', image: { sizeBytes: 1_000 } } as PublishedImage
+const boot = { slot: 'boot', sizeBytes: 1_000 } as GivenImage
 
 /** A job that was powered on and not heard of since. */
 const launched = (more: Partial<Job>): Job =>

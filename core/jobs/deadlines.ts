@@ -15,7 +15,7 @@ export interface Deadline {
 /** Did the BMC fetch all of what boots before power on? Then it reads its own copy and we see nothing. */
 export const fetchedWhole = (job: Job): boolean => {
   const boot = job.media.find((each) => each.slot === 'boot')
-  return boot !== undefined && (job.bytesRead.boot ?? 0) >= boot.image.sizeBytes
+  return boot !== undefined && (job.bytesRead.boot ?? 0) >= boot.sizeBytes
 }
 
 /**

@@ -5,7 +5,13 @@ import type { ReportAnswer, StatusReport } from '../../schemas/webhook.ts'
 import type { Principal } from '../auth/auth.ts'
 import { digest } from '../seal.ts'
 import { eventsOf, evidenceOf } from '../store/job-story.ts'
-import { countByStatus, findJobByDigest, type JobFilter, listJobs } from '../store/jobs.ts'
+import {
+  countByStatus,
+  documentsOf,
+  findJobByDigest,
+  type JobFilter,
+  listJobs,
+} from '../store/jobs.ts'
 import type { PublishedImage } from '../store/tables.ts'
 import { report } from '../webhook/report.ts'
 import { cancel } from './cancel.ts'
@@ -56,7 +62,8 @@ export function createJobs(parts: JobParts, evidence: Evidence): Jobs {
     report: (job, body) => report(parts, evidence, job, body),
     async byMediaToken(token) {
       const job = await findJobByDigest(db.read, 'mediaTokenDigest', digest(token))
-      return job?.mediaValid ? { job, images: job.media } : undefined
+      if (!job?.mediaValid) return undefined
+      return { job, images: (await documentsOf(db.read, job.id)).images }
     },
   }
 }

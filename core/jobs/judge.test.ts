@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { afterEach, beforeEach, expect, test } from 'bun:test'
 import * as v from 'valibot'
-import { newJob } from '../../test/job-row.ts'
+import { newJob, noDocuments } from '../../test/job-row.ts'
 import { type TemporaryDb, temporaryDb } from '../../test/temporary-db.ts'
 import { CoreConfig } from '../config.ts'
 import { createHooks } from '../hooks.ts'
@@ -38,7 +38,7 @@ afterEach(() => temporary[Symbol.asyncDispose]())
 
 async function launched(more: Partial<Job>): Promise<Job> {
   const row = { status: 'provisioning', launches: 2, poweredOnAt: ON, ...more } as const
-  const job = await parts.db.write((tx) => insertJob(tx, newJob(row)))
+  const job = await parts.db.write((tx) => insertJob(tx, newJob(row), noDocuments))
   if (!job) throw new Error('no job')
   return job
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { newJob } from '../../test/job-row.ts'
+import { newJob, noDocuments } from '../../test/job-row.ts'
 import { type TemporaryDb, temporaryDb } from '../../test/temporary-db.ts'
 import { digest } from '../seal.ts'
 import { insertJob } from '../store/jobs.ts'
@@ -14,7 +14,7 @@ let temporary: TemporaryDb
 beforeAll(async () => {
   temporary = await temporaryDb()
   const row = newJob({ mediaTokenDigest: digest(TOKEN) })
-  await temporary.db.write((tx) => insertJob(tx, row))
+  await temporary.db.write((tx) => insertJob(tx, row, noDocuments))
 })
 afterAll(() => temporary[Symbol.asyncDispose]())
 

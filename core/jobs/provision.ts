@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { recipeFaults } from '../faults.ts'
 import {
+  documentsOf,
+  keepImages,
   markPoweredOn,
   markPowerOnBegun,
   move,
@@ -53,7 +55,7 @@ export async function begin(parts: JobParts, job: Job): Promise<Job | undefined>
 /** The run that plugins see: the media are theirs to fill. */
 async function openRun(parts: JobParts, session: Session): Promise<JobRun> {
   const { job, machine, bmc, step, notes } = session
-  const recipe = openRecipe(parts.sealer, job)
+  const recipe = openRecipe(parts.sealer, await documentsOf(parts.db.read, job.id))
   const workflow = parts.hooks.workflow.call(recipe.task_target)
   if (!workflow) {
     throw recipeFaults.unsupported(
@@ -84,14 +86,18 @@ function published(run: JobRun): readonly PublishedImage[] {
 
 /** From here on the BMC may fetch: the URLs answer. */
 async function publish(parts: JobParts, run: JobRun): Promise<void> {
+  const images = published(run)
+  const given = images.map(({ image, ...each }) => ({ ...each, sizeBytes: image.sizeBytes }))
   const changed = await parts.book.change(
-    (tx) =>
-      patchJob(tx, run.job.id, ['provisioning'], {
+    async (tx) => {
+      await keepImages(tx, run.job.id, images)
+      return patchJob(tx, run.job.id, ['provisioning'], {
         mediaPlan: run.plan.name,
         mediaPlanReason: run.plan.why,
-        media: published(run),
+        media: given,
         updatedAt: parts.now(),
-      }),
+      })
+    },
     { level: 'info', message: `media plan ${run.plan.name}: ${run.plan.why}`, step: 'media.plan' },
   )
   if (!changed) throw new HandedOver()

@@ -228,7 +228,7 @@ describe('an eject that is answered and changes nothing', () => {
     const boot = (await job(id)).media.find(({ slot }) => slot === 'boot')
     running.appliance.evidence.see({
       ...{ job: id, level: 'fetched', detail: 'whole', slot: 'boot' },
-      bytes: boot?.image.sizeBytes ?? 0,
+      bytes: boot?.sizeBytes ?? 0,
     })
     await running.appliance.evidence.settled()
     bmc.stale = true

@@ -7,13 +7,13 @@ import type { Submission } from '../hooks.ts'
 import { machineFaults } from '../machines/faults.ts'
 import type { Machine } from '../machines/machine.ts'
 import { digest } from '../seal.ts'
-import { findJobByKey, insertJob, latestJob } from '../store/jobs.ts'
+import { documentsOf, findJobByKey, insertJob, latestJob } from '../store/jobs.ts'
 import { findMachine } from '../store/machines.ts'
 import { jobFaults } from './faults.ts'
 import type { Job } from './job.ts'
 import type { JobParts } from './parts.ts'
 import type { Workflow } from './run.ts'
-import { openRecipe, sealSecrets } from './secrets.ts'
+import { openRecipe, sealRecipe, sealTokens } from './secrets.ts'
 
 export interface Checked {
   readonly machine: Machine
@@ -88,13 +88,13 @@ export async function submit(
     async (tx) => {
       // Removed since it was looked up: nobody could ever take this job up.
       if (!(await findMachine(tx, machine.id))) throw removed(machine.serial)
-      return insertJob(tx, {
+      const row = {
         id,
         machineId: machine.id,
         serial: machine.serial,
-        status: 'queued',
+        status: 'queued' as const,
         taskTarget: recipe.task_target,
-        ...sealSecrets(parts.sealer, id, recipe, request.recipe),
+        ...sealTokens(parts.sealer, id),
         takeOver: request.take_over,
         createdBy: by.name,
         retryOf: origin.retryOf ?? null,
@@ -110,7 +110,8 @@ export async function submit(
         createdAt: at,
         updatedAt: at,
         nextCheckAt: at,
-      })
+      }
+      return insertJob(tx, row, sealRecipe(parts.sealer, id, recipe, request.recipe))
     },
     { level: 'info', message: `job for ${machine.serial} queued by ${by.name}`, step: 'submit' },
     ...lines,
@@ -141,7 +142,7 @@ function consented(recipe: Recipe, job: Job): Recipe {
 export async function retry(parts: JobParts, id: string, by: Principal): Promise<Accepted> {
   const old = await parts.book.get(id)
   if (!old) throw jobFaults.notFound(`there is no job ${id}`)
-  const recipe = consented(openRecipe(parts.sealer, old), old)
+  const recipe = consented(openRecipe(parts.sealer, await documentsOf(parts.db.read, old.id)), old)
   const machine = await parts.machines.byId(old.machineId)
   if (!machine) throw removed(old.serial)
   // An alias of its own keeps a machine apart from another with the same serial.

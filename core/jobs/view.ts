@@ -56,7 +56,7 @@ export const jobView = (
     name: each.name,
     drive: each.driveUri,
     url: withoutTokens(each.imageUrl),
-    size_bytes: each.image.sizeBytes,
+    size_bytes: each.sizeBytes,
     bytes_read: job.bytesRead[each.slot] ?? 0,
   })),
   launches: job.launches,

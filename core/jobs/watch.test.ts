@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { afterEach, beforeEach, expect, test } from 'bun:test'
 import { Hono } from 'hono'
-import { newJob } from '../../test/job-row.ts'
+import { newJob, noDocuments } from '../../test/job-row.ts'
 import { type TemporaryDb, temporaryDb } from '../../test/temporary-db.ts'
 import { createHooks } from '../hooks.ts'
 import { addEvidence } from '../store/job-story.ts'
@@ -41,7 +41,7 @@ beforeEach(async () => {
     },
   }
   book = createBook({ db, hooks: createHooks(), feed, now: () => at })
-  const inserted = await db.write((tx) => insertJob(tx, newJob()))
+  const inserted = await db.write((tx) => insertJob(tx, newJob(), noDocuments))
   if (!inserted) throw new Error('no job')
   job = inserted
   const app = new Hono().get('/', (c) =>

@@ -4,9 +4,18 @@ import type { JobResult, JobStatus } from '../../schemas/job.ts'
 import type { Job, NextStatus } from '../jobs/job.ts'
 import type { Reader, Tx } from './client.ts'
 import { hasLabel } from './machines.ts'
-import { deliveries, jobEvents, jobEvidence, jobs, journal, machines } from './tables.ts'
+import {
+  deliveries,
+  jobDocuments,
+  jobEvents,
+  jobEvidence,
+  jobs,
+  journal,
+  machines,
+} from './tables.ts'
 
 export type NewJob = typeof jobs.$inferInsert
+export type JobDocuments = typeof jobDocuments.$inferSelect
 export type JobChange = Partial<Omit<Job, 'id' | 'machineId' | 'status' | 'createdAt'>>
 
 export async function findJob(db: Reader | Tx, id: string): Promise<Job | undefined> {
@@ -62,8 +71,29 @@ export async function activeJobs(
 }
 
 /** Undefined when the machine has an active job already, or the idempotency key is taken. */
-export async function insertJob(tx: Tx, row: NewJob): Promise<Job | undefined> {
-  return (await tx.insert(jobs).values(row).onConflictDoNothing().returning())[0]
+export async function insertJob(
+  tx: Tx,
+  row: NewJob,
+  documents: Pick<JobDocuments, 'sealedRecipe' | 'sealedSubmitted'>,
+): Promise<Job | undefined> {
+  const [job] = await tx.insert(jobs).values(row).onConflictDoNothing().returning()
+  if (job) await tx.insert(jobDocuments).values({ jobId: job.id, images: [], ...documents })
+  return job
+}
+
+/** Recipe and images of a job. Throws when there are none: every job has them. */
+export async function documentsOf(db: Reader | Tx, jobId: string): Promise<JobDocuments> {
+  const [row] = await db.select().from(jobDocuments).where(eq(jobDocuments.jobId, jobId))
+  if (!row) throw new Error(`job ${jobId} has no documents`)
+  return row
+}
+
+export async function keepImages(
+  tx: Tx,
+  jobId: string,
+  images: JobDocuments['images'],
+): Promise<void> {
+  await tx.update(jobDocuments).set({ images }).where(eq(jobDocuments.jobId, jobId))
 }
 
 /** A legal status change; undefined when the job was not in `from` any more: a lost race. */
@@ -306,7 +336,7 @@ export async function pruneJobs(tx: Tx, before: number): Promise<number> {
     .limit(500)
   const ids = old.map((row) => row.id)
   if (ids.length === 0) return 0
-  for (const table of [jobEvents, jobEvidence, journal, deliveries]) {
+  for (const table of [jobDocuments, jobEvents, jobEvidence, journal, deliveries]) {
     await tx.delete(table).where(inArray(table.jobId, ids))
   }
   await tx.delete(jobs).where(inArray(jobs.id, ids))

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { generateSQLiteDrizzleJson, generateSQLiteMigration } from 'drizzle-kit/api'
 import { is } from 'drizzle-orm'
 import { getTableConfig, integer, SQLiteTable, sqliteTable } from 'drizzle-orm/sqlite-core'
-import { newJob } from '../../test/job-row.ts'
+import { newJob, noDocuments } from '../../test/job-row.ts'
 import { temporaryDb } from '../../test/temporary-db.ts'
 import { openDb } from './client.ts'
 import { findJob, insertJob } from './jobs.ts'
@@ -60,7 +60,7 @@ test('the migrated database has the tables of the code, column by column', async
 test('migrations that have run do not run again, and nothing is lost', async () => {
   await using temporary = await temporaryDb()
   const { db, url } = temporary
-  const job = await db.write((tx) => insertJob(tx, newJob()))
+  const job = await db.write((tx) => insertJob(tx, newJob(), noDocuments))
   const count = async () =>
     (await db.client.execute('select count(*) from migrations_core')).rows[0]?.[0]
   const before = await count()
@@ -88,7 +88,7 @@ test('a lock that another process holds for a moment is waited for', async () =>
     db.run('commit')`
   const holder = Bun.spawn([process.execPath, '-e', script], { stdin: 'pipe', stdout: 'pipe' })
   await holder.stdout.getReader().read()
-  const written = temporary.db.write((tx) => insertJob(tx, newJob()))
+  const written = temporary.db.write((tx) => insertJob(tx, newJob(), noDocuments))
   // A read passes while the write waits.
   expect(await findJob(temporary.db.read, 'nobody')).toBeUndefined()
   holder.stdin.write('\n')

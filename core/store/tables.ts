@@ -8,13 +8,18 @@ import type { MediaImage } from '../media.ts'
 
 /** All times are Unix ms. Columns named `sealed…` hold AES-256-GCM boxes under the key file. */
 
-/** One image of a job as it was published to the BMC. */
-export interface PublishedImage {
+/** One image of a job as the machine was given it: what stands on the job's row. */
+export interface GivenImage {
   readonly slot: MediaSlot
   /** Last part of the URL: `boot.iso`, `task.iso` or `task.img`. */
   readonly name: string
   readonly driveUri: string
   readonly imageUrl: string
+  readonly sizeBytes: number
+}
+
+/** The same with its bytes, for whoever serves it. */
+export interface PublishedImage extends Omit<GivenImage, 'sizeBytes'> {
   readonly image: MediaImage
 }
 
@@ -45,10 +50,6 @@ export const jobs = sqliteTable(
     retryOf: text('retry_of'),
     cleanup: text('cleanup').$type<'pending' | 'done' | 'superseded'>(),
     taskTarget: text('task_target').notNull(),
-    /** The normal form, payloads resolved. */
-    sealedRecipe: text('sealed_recipe').notNull(),
-    /** The recipe as it came. */
-    sealedSubmitted: text('sealed_submitted').notNull(),
     takeOver: integer('take_over', { mode: 'boolean' }).notNull(),
     createdBy: text('created_by').notNull(),
     idempotencyKey: text('idempotency_key'),
@@ -65,7 +66,7 @@ export const jobs = sqliteTable(
     bootedTokenDigest: text('booted_token_digest').notNull(),
     mediaPlan: text('media_plan'),
     mediaPlanReason: text('media_plan_reason'),
-    media: text('media', { mode: 'json' }).$type<readonly PublishedImage[]>().notNull(),
+    media: text('media', { mode: 'json' }).$type<readonly GivenImage[]>().notNull(),
     /** Distinct bytes read, by slot. */
     bytesRead: text('bytes_read', { mode: 'json' })
       .$type<Partial<Record<MediaSlot, number>>>()
@@ -108,6 +109,19 @@ export const jobs = sqliteTable(
   ],
 )
 export type Job = typeof jobs.$inferSelect
+
+/**
+ * What of a job is large and seldom needed: a recipe with its payloads is up to megabytes, an image
+ * has hundreds of regions, and the row of a job is read at every step and report.
+ */
+export const jobDocuments = sqliteTable('job_documents', {
+  jobId: text('job_id').primaryKey(),
+  /** The normal form, payloads resolved. */
+  sealedRecipe: text('sealed_recipe').notNull(),
+  /** The recipe as it came. */
+  sealedSubmitted: text('sealed_submitted').notNull(),
+  images: text('images', { mode: 'json' }).$type<readonly PublishedImage[]>().notNull(),
+})
 
 /** The job's log, as `events[]` shows it. */
 export const jobEvents = sqliteTable(

@@ -12,7 +12,7 @@ import {
   type RunningAppliance,
   startAppliance,
 } from '../harness.ts'
-import { newJob } from '../job-row.ts'
+import { newJob, noDocuments } from '../job-row.ts'
 import { RecordedBmc, withRecordedBmc } from '../recorded-bmc.ts'
 import { post } from '../stage.ts'
 import { temporaryDb } from '../temporary-db.ts'
@@ -202,7 +202,7 @@ test.each([
     const { db } = temporary
     const held = { leaseOwner: 'dead/1', leaseUntil: Number.MAX_SAFE_INTEGER }
     const row = newJob({ status, pausedMs: 5, ...held })
-    await db.write((tx) => insertJob(tx, row))
+    await db.write((tx) => insertJob(tx, row, noDocuments))
     await db.write((tx) => adoptJobs(tx, 1_000))
     expect(await findJob(db.read, row.id)).toMatchObject({
       leaseOwner: null,

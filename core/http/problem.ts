@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
-import { type ErrorWord, Fault, type FaultKind, requestFaults } from '../faults.ts'
+import { defineFaults, type ErrorWord, Fault, type FaultKind, requestFaults } from '../faults.ts'
 import type { Logger } from '../log.ts'
 import type { ApiEnv } from './env.ts'
 
@@ -19,6 +19,25 @@ const WORD_BY_STATUS: Readonly<Record<number, ErrorWord>> = {
   504: 'unavailable',
 }
 
+export const storageFaults = defineFaults('storage', {
+  full: { status: 507, retry: false, word: 'unavailable' },
+})
+
+/** No room on the disk, from the database or the file system, however deep it is wrapped. */
+function lacksRoom(error: unknown, depth = 0): boolean {
+  if (!(error instanceof Error) || depth > 5) return false
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'SQLITE_FULL' || code === 'ENOSPC' || lacksRoom(error.cause, depth + 1)
+}
+
+const foreseen = (error: Error): Error =>
+  error instanceof Fault || !lacksRoom(error)
+    ? error
+    : storageFaults.full(
+        'the disk of the data folder is full: nothing was stored; free some space and send it again',
+        { cause: error },
+      )
+
 /** The contract's word for a fault. */
 export const wordOf = (kind: FaultKind): ErrorWord =>
   kind.word ?? WORD_BY_STATUS[kind.status] ?? 'server_error'
@@ -26,7 +45,8 @@ export const wordOf = (kind: FaultKind): ErrorWord =>
 /** The one place that turns errors into responses. Of a bug nothing leaves but a request id. */
 export const onError =
   (log: Logger) =>
-  (error: Error, c: Context<ApiEnv>): Response => {
+  (raised: Error, c: Context<ApiEnv>): Response => {
+    const error = foreseen(raised)
     const requestId = c.get('requestId') ?? crypto.randomUUID()
     if (error instanceof Fault) {
       if (error.kind.status >= 500) {

@@ -84,7 +84,12 @@ async function writeFirst(
     if (answer?.status !== 400) break
   }
   if (!answer) return
-  throw generalFault(answer) ?? redfishFaults.boot(`${told(answer)}: the boot override is not set.`)
+  throw (
+    generalFault(answer) ??
+    redfishFaults.boot(
+      `${told(answer)}: the boot override is not set. Look whether the machine stays in its self test, or its settings are locked.`,
+    )
+  )
 }
 
 /** Throws `redfish.boot` when the controller does not allow or take it. */

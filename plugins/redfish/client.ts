@@ -83,6 +83,15 @@ function createListener(note: Note) {
   }
 }
 
+/** A basic login that failed because no session was free is told as that. */
+function refused(answer: Answer, basicBecause = ''): Fault {
+  if (!/RAC0218|SessionLimitExceeded|maximum\b.{0,20}\bsessions?\b/i.test(basicBecause))
+    return refusal(answer)
+  return redfishFaults.sessionsExhausted(
+    `${told(answer)}, and no session is free: close sessions of others at the controller, or restart it; basic login is refused there.`,
+  )
+}
+
 /** Requests over one login. Nothing to close: the login and the connection are closed by their owner. */
 export function createClient(parts: ClientParts): Client {
   const { exchange, login } = parts
@@ -102,7 +111,7 @@ export function createClient(parts: ClientParts): Client {
   async function once(ask: Ask, signal: AbortSignal): Promise<Answer> {
     const answer = await loggedIn(ask, signal)
     listen(answer)
-    if (answer.status === 401) throw refusal(answer)
+    if (answer.status === 401) throw refused(answer, login.basicBecause())
     return answer
   }
 

@@ -59,7 +59,7 @@ export function connectionFault(
     )
   if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE' || code === 'ERR_BUFFER_TOO_LARGE')
     return redfishFaults.notRedfish(
-      `The BMC ${host} answered ${what} with more than 8 MiB: that is no Redfish resource.`,
+      `The BMC ${host} answered ${what} with more than 8 MiB, which is no Redfish resource: check the machine's BMC URL, or restart the controller.`,
       extras,
     )
   if (name === 'TimeoutError' || /TIMEOUT|ETIMEDOUT/.test(code))
@@ -73,7 +73,7 @@ export function connectionFault(
       extras,
     )
   return redfishFaults.connectionLost(
-    `The connection to the BMC ${host} broke before it had answered ${what}${code ? ` (${code})` : ''}.`,
+    `The connection to the BMC ${host} broke before it had answered ${what}${code ? ` (${code})` : ''}: look whether the controller restarts, or something between drops connections.`,
     extras,
   )
 }

@@ -40,6 +40,9 @@ export function generalFault(answer: Answer): Fault | undefined {
 export function refusal(answer: Answer): Fault {
   const general = generalFault(answer)
   if (general) return general
-  const make = answer.status === 404 ? redfishFaults.missing : redfishFaults.refused
-  return make(`${told(answer)}.`)
+  if (answer.status === 404)
+    return redfishFaults.missing(
+      `${told(answer)}: it is linked there, or named in the machine's system; restart the controller, or set the system anew.`,
+    )
+  return redfishFaults.refused(`${told(answer)}. Look at the controller's own page and log.`)
 }

@@ -28,7 +28,7 @@ function isOver(answer: Answer, what: string): boolean {
   const state = task?.TaskState ?? ''
   if (ENDED_BADLY.test(state) || (state === 'Completed' && task?.TaskStatus === 'Critical'))
     throw redfishFaults.task(
-      `${what} failed: the task at the BMC ${answer.host} ended as ${state}${answer.said ? `: ${answer.said}` : ' and says no more'}.`,
+      `${what} failed: the task at the BMC ${answer.host} ended as ${state}${answer.said ? `: ${answer.said}` : ' and says no more'}. Look at the controller's job queue and log.`,
     )
   return state === 'Completed' || (answer.status !== 202 && state === '')
 }

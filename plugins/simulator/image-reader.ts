@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+
+import { sleep } from '../../core/retry.ts'
 import { type Undici, undici } from '../../core/undici.ts'
+import { SECOND } from '../../core/units.ts'
 import type { ByteSource } from '../iso/index.ts'
 import type { Manners } from './manners.ts'
 
@@ -14,7 +17,10 @@ export interface ImageRead {
 }
 
 /** The manners that concern the reading of images. */
-type ReaderManners = Pick<Manners, 'imageTls' | 'manyConnections'>
+type ReaderManners = Pick<
+  Manners,
+  'imageTls' | 'manyConnections' | 'mediaBytesPerS' | 'mediaBreaks'
+>
 
 const TIMEOUT_MS = 15_000
 
@@ -23,7 +29,13 @@ export class ImageReader {
   readonly #onRead: (read: ImageRead) => void
   readonly #agent: InstanceType<Undici['Agent']>
 
-  constructor({ imageTls, manyConnections }: ReaderManners, onRead: (read: ImageRead) => void) {
+  readonly #manners: ReaderManners
+  #bytesSinceBreak = 0
+  #breaks = 0
+
+  constructor(manners: ReaderManners, onRead: (read: ImageRead) => void) {
+    const { imageTls, manyConnections } = manners
+    this.#manners = manners
     this.#onRead = onRead
     this.#agent = new (undici().Agent)({
       // 0 is undici's way to say: no keep-alive, send `Connection: close`.
@@ -55,7 +67,20 @@ export class ImageReader {
     if (status !== 206 || bytes.byteLength !== length) {
       throw new Error(`GET ${url} ${range} gave ${bytes.byteLength} bytes with status ${status}`)
     }
+    await this.#overLine(bytes.byteLength, signal)
     return bytes
+  }
+
+  /** What the line does to so many bytes: takes its time, or breaks. */
+  async #overLine(bytes: number, signal: AbortSignal): Promise<void> {
+    const { mediaBytesPerS, mediaBreaks } = this.#manners
+    if (mediaBytesPerS !== undefined) await sleep((bytes / mediaBytesPerS) * SECOND, signal)
+    this.#bytesSinceBreak += bytes
+    if (!mediaBreaks || this.#breaks >= mediaBreaks.times) return
+    if (this.#bytesSinceBreak <= mediaBreaks.afterBytes) return
+    this.#breaks += 1
+    this.#bytesSinceBreak = 0
+    throw new Error('the line to the image broke')
   }
 
   async #request(method: 'GET' | 'HEAD', url: string, range: string, signal: AbortSignal) {

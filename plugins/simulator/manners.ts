@@ -65,6 +65,10 @@ export interface Manners {
   readonly manyConnections: boolean
   /** Bytes that a machine asks for at once. */
   readonly pieceBytes: number
+  /** Pace of media in bytes a second, in real time; undefined is as fast as can be. */
+  readonly mediaBytesPerS: number | undefined
+  /** The line to the image breaks after so many bytes, so many times. */
+  readonly mediaBreaks: { readonly afterBytes: number; readonly times: number } | undefined
   /** A started medium is read to its end. */
   readonly readsWhole: boolean
   readonly ejectAnswer: 200 | 204
@@ -154,6 +158,8 @@ export const standard: Manners = {
   // "Connection: close and many short connections" are what some controllers do: provisioning.md 3.
   manyConnections: true,
   pieceBytes: 65_536,
+  mediaBytesPerS: undefined,
+  mediaBreaks: undefined,
   readsWhole: false,
   ejectAnswer: 204,
   ejectNeedsObject: false,

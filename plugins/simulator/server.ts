@@ -63,6 +63,7 @@ async function serve(
     const text = await bodyOf(request)
     const outcome = text === undefined ? { status: 413 } : await handle(askedOf(request, text))
     if (outcome === DROPPED) request.socket.destroy()
+    else if ('write' in outcome && outcome.write) outcome.write(response)
     else send(response, request.method, outcome)
   } catch (error) {
     // The caller went away in the middle of its request: there is nobody to answer.

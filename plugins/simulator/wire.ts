@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+import type { ServerResponse } from 'node:http'
 
 /** A Redfish resource, or any JSON object. */
 export type Resource = Readonly<Record<string, unknown>>
@@ -21,6 +22,8 @@ export interface Answer {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: unknown
+  /** Writes the answer itself, whatever the rest says: for what is no answer of a Redfish service. */
+  readonly write?: (response: ServerResponse) => void
 }
 
 /** Narrows parsed JSON to an object that is neither null nor an array. */

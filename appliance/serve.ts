@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { createLog, type Logger } from '../core/log.ts'
 import { MINUTE } from '../core/units.ts'
 import type { Version } from '../schemas/version.ts'
 import { createAddresses, hostsOf, type OwnAddresses } from './addresses.ts'
 import type { LoadedConfig } from './config.ts'
+import { ownDataFolder } from './data-folder.ts'
 import { type Listeners, openListeners } from './listeners.ts'
-import { lockFolder, lockRemote } from './lock.ts'
+import { lockRemote } from './lock.ts'
 import { type Appliance, openAppliance } from './open.ts'
 import { builtInPlugins } from './plugins.ts'
 import { createNotifier } from './service/notify.ts'
@@ -67,9 +67,8 @@ export async function serve(options: ServeOptions): Promise<number> {
   const log = createLog(config.core.log.level)
   // Database, keys and task ISOs are nobody else's to read, whoever made the data folder.
   process.umask(0o077)
-  await mkdir(dataDir, { recursive: true, mode: 0o700 })
   await using scope = new AsyncDisposableStack()
-  scope.use(await lockFolder(dataDir))
+  scope.use(await ownDataFolder(dataDir))
   const addresses = createAddresses(configuredNames(config))
   const appliance = scope.use(
     await openAppliance({

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ownDataFolder } from './data-folder.ts'
+import { ownDataFolder } from './own-data-folder.ts'
 
 let folder: string
 beforeEach(async () => {

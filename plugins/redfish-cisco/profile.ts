@@ -23,7 +23,7 @@ export function ciscoProfile(identity: ControllerIdentity): ControllerProfile | 
   const named = [vendor, systemManufacturer].some((name) => /\bcisco\b/i.test(name))
   if (!named && !oem.some((key) => /^cisco/i.test(key))) return undefined
   // OpenBMC beneath: some drives list no InsertMedia, others answer it with 405 (ironic note cisco-c845a-vmedia-fix).
-  if (/C845A/i.test(systemModel)) {
+  if (/C-?845A/i.test(systemModel)) {
     return { name: 'cisco-c845a', because: `Cisco, model ${systemModel}`, rules: ucs }
   }
   const isOld = /^[1-3]\.|^4\.[0-2]\D/.test(managerFirmware)

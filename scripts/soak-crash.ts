@@ -11,15 +11,15 @@ const MACHINES = 20
 
 /** Every commit of a job's life, killed before it and after it. The points where something was wrong. */
 async function everyPoint(template: Template): Promise<readonly string[]> {
-  const { points } = await runPoint(template)
-  console.log(`${points.length} points, each before and after its commit`)
-  const cases = points.flatMap((point) =>
-    (['before', 'after'] as const).map((when) => ({ ...point, when })),
+  const { labels } = await runPoint(template)
+  console.log(`${labels.length} points, each before and after its commit`)
+  const cases = labels.flatMap((label) =>
+    (['before', 'after'] as const).map((when) => ({ label, when })),
   )
   const outcomes = await Promise.all(
-    cases.map(async ({ number, label, when }) => {
-      const name = `point ${number} ${when} (${label})`
-      const { findings, result, code } = await runInTurn(template, { number, when })
+    cases.map(async ({ label, when }) => {
+      const name = `${when} ${label}`
+      const { findings, result, code } = await runInTurn(template, { label, when })
       console.log(`${findings.length === 0 ? 'ok    ' : 'FAILED'} ${name}: ${code ?? result}`)
       return findings.map((finding) => `${name}: ${finding}`)
     }),

@@ -3,7 +3,8 @@
  * Loaded before the appliance (`--preload`), into its process: counts the commits that carry a journal
  * row or a change of a job's state, and kills the process at one of them. The product knows nothing of it.
  *
- * `CUT_RECORD`: file to which every point is written. `CUT_AT`: `NUMBER:before` or `NUMBER:after` the commit.
+ * `CUT_RECORD`: file to which every point is written. `CUT_AT`: `before LABEL` or `after LABEL`, the commit
+ * that carries this label first.
  */
 import { appendFileSync } from 'node:fs'
 import { Sqlite3Transaction } from '@libsql/client/sqlite3'
@@ -34,10 +35,10 @@ function meaning({ sql, args }: Statement): string | undefined {
   return facts.find((fact) => assigned.includes(`"${fact}" = ?`))
 }
 
-const [wanted, when] = (process.env['CUT_AT'] ?? '').split(':')
+const [when, ...words] = (process.env['CUT_AT'] ?? '').split(' ')
+const wanted = words.join(' ')
 const record = process.env['CUT_RECORD']
 const open = new WeakMap<object, string[]>()
-let points = 0
 
 const die = () => process.kill(process.pid, 'SIGKILL')
 
@@ -53,9 +54,9 @@ Sqlite3Transaction.prototype.execute = function (this: Sqlite3Transaction, ...as
 Sqlite3Transaction.prototype.commit = async function () {
   const labels = open.get(this)
   if (!labels) return commit.call(this)
-  points += 1
-  if (record) appendFileSync(record, `${points} ${labels.join(', ')}\n`)
-  if (String(points) === wanted && when === 'before') die()
+  if (record) appendFileSync(record, `${labels.join('\n')}\n`)
+  const here = labels.includes(wanted)
+  if (here && when === 'before') die()
   await commit.call(this)
-  if (String(points) === wanted && when === 'after') die()
+  if (here && when === 'after') die()
 }

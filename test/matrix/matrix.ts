@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** `scripts/matrix [--json] [--only PATTERN] [--at-once N]`: every simulated controller under every trouble. */
 import { parseArgs } from 'node:util'
-import { personalityNames } from '../plugins/simulator/index.ts'
-import { complete, post, ready } from '../test/stage.ts'
-import { expected, ROWS, TROUBLES, type Trouble } from './matrix-cells.ts'
+import { personalityNames } from '../../plugins/simulator/index.ts'
+import { complete, post, ready } from '../stage.ts'
+import { expected, ROWS, TROUBLES, type Trouble } from './cells.ts'
 
 /** One job under one trouble. */
 interface Cell {

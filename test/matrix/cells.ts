@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import type { Asked, Interception, Manners } from '../plugins/simulator/index.ts'
-import { answers, instead, refusal, type Which } from '../test/fake-bmc/interceptions.ts'
+import type { Asked, Interception, Manners } from '../../plugins/simulator/index.ts'
+import { answers, instead, refusal, type Which } from '../fake-bmc/interceptions.ts'
 
 /** What a job ends with: `ok`, or the code of its fault. */
 export type Ending = string

@@ -29,6 +29,7 @@ import { machineOperations } from '../core/machines/operations.ts'
 import { machineRoutes } from '../core/machines/routes.ts'
 import type { Plugin } from '../core/plugin.ts'
 import type { Db } from '../core/store/client.ts'
+import { readSetting, writeSetting } from '../core/store/settings.ts'
 import { callOperations } from '../core/webhook/operations.ts'
 import { bootedRoutes, machineRoutes as callRoutes } from '../core/webhook/routes.ts'
 import type { Version } from '../schemas/version.ts'
@@ -80,6 +81,19 @@ async function freshTemporary(folder: string): Promise<void> {
   }
 }
 
+/** A CA that is not the one of before: everybody who believes the old one will refuse us. */
+async function tellNewCa(db: Db, fingerprint: string, log: Logger): Promise<void> {
+  const known = await readSetting(db.read, 'ca_fingerprint')
+  if (known === fingerprint) return
+  if (typeof known === 'string') {
+    log.warn(
+      { ca_fingerprint: fingerprint, before: known },
+      'the CA is a new one: machines under way refuse this appliance, and clients need the new CA (`slipway ca export`); put keys/ca.pem back if it was lost by mistake',
+    )
+  }
+  await db.write((tx) => writeSetting(tx, 'ca_fingerprint', fingerprint))
+}
+
 /** Builds the appliance over its data folder. Throws when the folder, database or keys can not be used. */
 export async function openAppliance(options: ApplianceOptions): Promise<Appliance> {
   const { dataDir, log, now, addresses } = options
@@ -100,6 +114,7 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
       ...{ dataDir, plugins: options.plugins, version: options.version.version },
     }),
   )
+  await tellNewCa(db, certificates.caFingerprint, log)
   const sealer = await openKey(db, dataDir, options.acceptLostKey ?? false)
   const auth = await createAuth({
     db,

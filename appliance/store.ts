@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { join } from 'node:path'
 import type { CoreConfig } from '../core/config.ts'
+import { defineFaults } from '../core/faults.ts'
 import type { Plugin } from '../core/plugin.ts'
 import { type Db, openDb, type Reader } from '../core/store/client.ts'
 import { MIGRATIONS } from '../core/store/migrations-folder.ts'
 import { checkSchema, lastVersionOf } from '../core/store/schema-version.ts'
 import { writeSetting } from '../core/store/settings.ts'
+
+export const storeFileFaults = defineFaults('store', {
+  corrupt: { status: 500, retry: false },
+})
 
 export interface StoreOptions {
   readonly config: CoreConfig['store']
@@ -44,10 +49,14 @@ export async function checkStore(
 export async function openStore(options: StoreOptions): Promise<Db> {
   const { url, auth_token: authToken } = options.config
   using opening = new DisposableStack()
+  const place = url || `file:${join(options.dataDir, 'slipway.db')}`
   const db = opening.use(
-    await openDb({
-      url: url || `file:${join(options.dataDir, 'slipway.db')}`,
-      ...(authToken ? { authToken } : {}),
+    await openDb({ url: place, ...(authToken ? { authToken } : {}) }).catch((cause: unknown) => {
+      if (!/SQLITE_(CORRUPT|NOTADB)/.test(String(cause))) throw cause
+      throw storeFileFaults.corrupt(
+        `the database ${place} is damaged: put it back from a backup (\`slipway restore\`), or look at it with \`sqlite3 … .recover\``,
+        { cause },
+      )
     }),
   )
   await checkStore(db.read, options)

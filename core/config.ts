@@ -4,6 +4,14 @@ import * as v from 'valibot'
 const Listen = v.pipe(
   v.string(),
   v.regex(/^$|^(\[[0-9A-Fa-f:.]+\]|[^:\s]*):\d{1,5}$/, 'host:port, :port, or "" to switch it off'),
+  v.check((text) => Number(text.split(':').at(-1)) <= 65_535, 'the port must be at most 65535'),
+)
+const StoreUrl = v.pipe(
+  v.string(),
+  v.regex(
+    /^$|^(file:\/|libsql:\/\/|https?:\/\/)\S+$/,
+    'must be file:/…, libsql://… or http(s)://…',
+  ),
 )
 const Url = v.pipe(v.string(), v.regex(/^https?:\/\/\S+$/, 'must begin with http:// or https://'))
 const Seconds = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(31_536_000))
@@ -50,7 +58,7 @@ export const CoreConfig = v.strictObject({
   store: v.optional(
     v.strictObject({
       url: v.pipe(
-        v.optional(v.string(), ''),
+        v.optional(StoreUrl, ''),
         v.description('file:, libsql:// or http(s)://; default: slipway.db in the data folder'),
       ),
       auth_token: v.pipe(v.optional(v.string(), ''), v.description('for a remote database')),

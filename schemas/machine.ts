@@ -16,7 +16,10 @@ const Serial = v.pipe(
 const HttpUrl = v.pipe(
   v.string(),
   v.url('must be a whole URL'),
-  v.regex(/^https?:\/\//, 'must begin with http:// or https://'),
+  v.regex(
+    /^https?:\/\/[^@/]+(\/|$)/,
+    'must begin with http:// or https://, and hold no login: give username and password instead',
+  ),
   v.examples(['https://10.0.0.5']),
 )
 const Fingerprint = v.pipe(

@@ -100,6 +100,8 @@ test.each([
 })
 
 test.each([
+  '/api/v1/jobs?stauts=queued',
+  '/api/v1/machines?lable=rack=1',
   '/api/v1/jobs?limit=0',
   '/api/v1/jobs?limit=1e9',
   '/api/v1/jobs?limit=x',

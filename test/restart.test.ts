@@ -154,6 +154,9 @@ test.each(cases)(
 
     const job = await appliance.until(id, complete)
     expect(job).toMatchObject({ result: 'succeeded', cleanup: 'done' })
+    expect(job.events.map(({ message }: { message: string }) => message)).toContainEqual(
+      expect.stringContaining('the appliance started again'),
+    )
     const state = machine.state()
     expect(state.power).toBe('On')
     expect(state.drives.some((drive) => drive.occupied)).toBe(false)

@@ -3,6 +3,7 @@ import type { Context } from 'hono'
 import * as v from 'valibot'
 import { PageLimit } from '../../schemas/query.ts'
 import { requestFaults } from '../faults.ts'
+import { didYouMean } from '../nearest.ts'
 
 const A_PAGE = 100
 
@@ -50,4 +51,16 @@ export function fromCursor(c: Context): unknown {
   } catch (cause) {
     throw requestFaults.invalid('the cursor is not one that a list gave out', { cause })
   }
+}
+
+/**
+ * Refuses parameters that the route does not know: a mistyped filter would list everything. Throws
+ * `request.invalid`, naming the nearest.
+ */
+export function onlyQuery(c: Context, known: readonly string[]): void {
+  const stray = Object.keys(c.req.query()).find((name) => !known.includes(name))
+  if (stray === undefined) return
+  throw requestFaults.invalid(
+    `there is no parameter ${stray.slice(0, 64)} here${didYouMean(stray, known)}`,
+  )
 }

@@ -10,7 +10,7 @@ import {
 } from '../../schemas/job.ts'
 import { requestFaults } from '../faults.ts'
 import type { ApiEnv } from '../http/env.ts'
-import { fromCursor, labelsOf, limitOf, toCursor, wordOf } from '../http/query.ts'
+import { fromCursor, labelsOf, limitOf, onlyQuery, toCursor, wordOf } from '../http/query.ts'
 import { checked, parseJson, readBody, readJson } from '../http/read-json.ts'
 import { eventsOf } from '../store/job-story.ts'
 import { MiB } from '../units.ts'
@@ -41,7 +41,10 @@ const accepted = ({ job, warnings }: Accepted): JobAccepted => ({
   warnings,
 })
 
+const FILTERS = ['status', 'result', 'serial', 'label', 'limit', 'cursor']
+
 async function page(c: Context, jobs: Jobs, parts: JobParts) {
+  onlyQuery(c, FILTERS)
   const cursor = fromCursor(c)
   const [createdAt, id] = cursor === undefined ? [] : checked(Cursor, cursor, 'the cursor')
   const serial = c.req.query('serial')

@@ -223,10 +223,13 @@ export function createRunner(parts: JobParts): Runner {
       const downMs = typeof aliveAt === 'number' ? Math.max(0, startedAt - aliveAt) : 0
       const alive = () => db.write((tx) => writeSetting(tx, 'alive_at', now()))
       // Both or neither: a crash between the two would count the same time twice.
-      await db.write(async (tx) => {
-        await adoptJobs(tx, downMs)
+      const adopted = await db.write(async (tx) => {
+        const ids = await adoptJobs(tx, downMs)
         await writeSetting(tx, 'alive_at', startedAt)
+        return ids
       })
+      const message = `the appliance started again after ${Math.round(downMs / SECOND)} s`
+      for (const id of adopted) await parts.book.note(id, { level: 'info', message, step: 'start' })
       every(ALIVE_MS, 'the sign of life could not be written', alive)
       every(HOUR, 'old jobs could not be removed', prune)
       every(HOUR, 'files of old jobs could not be removed', sweep)

@@ -113,7 +113,7 @@ export function createMachines({ db, sealer, now }: MachinesParts): Machines {
         )
         if (twin && !input.system_uri) {
           throw machineFaults.exists(
-            `machine ${input.serial} exists already; change it with PATCH or remove it first`,
+            `machine ${input.serial} exists already; change it with \`slipway machine set\` or remove it first`,
           )
         }
         return rows.insert(tx, input)

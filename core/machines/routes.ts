@@ -11,7 +11,7 @@ import {
 import { requestFaults } from '../faults.ts'
 import type { Hooks } from '../hooks.ts'
 import type { ApiEnv } from '../http/env.ts'
-import { fromCursor, labelsOf, limitOf, toCursor } from '../http/query.ts'
+import { fromCursor, labelsOf, limitOf, onlyQuery, toCursor } from '../http/query.ts'
 import { checked, parseJson, readBody, readJson } from '../http/read-json.ts'
 import type { Logger } from '../log.ts'
 import type { Db } from '../store/client.ts'
@@ -119,6 +119,7 @@ export function machineRoutes(parts: MachineRouteParts): Hono<ApiEnv> {
   const view = async (machine: Machine) => (await views(parts, [machine]))[0]
   return new Hono<ApiEnv>()
     .get('/', async (c) => {
+      onlyQuery(c, ['label', 'limit', 'cursor'])
       const limit = limitOf(c)
       const after = fromCursor(c)
       if (after !== undefined && typeof after !== 'string') {

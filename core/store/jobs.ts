@@ -230,14 +230,17 @@ export async function releaseJob(tx: Tx, id: string, owner: string): Promise<voi
 /**
  * After a start: nobody else runs on this database, so every lease is stale; and the time that the
  * appliance was down counts towards no deadline.
+ * Returns the jobs that are not over.
  */
-export async function adoptJobs(tx: Tx, downMs: number): Promise<void> {
+export async function adoptJobs(tx: Tx, downMs: number): Promise<readonly string[]> {
   await tx.update(jobs).set({ leaseOwner: null, leaseUntil: null })
   await tx.update(machines).set({ leaseOwner: null, leaseUntil: null })
-  await tx
+  const adopted = await tx
     .update(jobs)
     .set({ pausedMs: sql`${jobs.pausedMs} + ${downMs}` })
     .where(ne(jobs.status, 'complete'))
+    .returning({ id: jobs.id })
+  return adopted.map(({ id }) => id)
 }
 
 /** A new job takes the machine over from cleanups that did not come to an end. */

@@ -19,8 +19,7 @@ export const machineCapture: CliCommand = {
     output: { short: 'o', value: 'FILE', summary: 'where it goes; - is standard output' },
   },
   examples: [
-    'slipway machine capture XF-1 -o capture.json',
-    'slipway simulator --machine ./capture.json',
+    'slipway machine capture XF-1 -o capture.json && slipway simulator --machine ./capture.json',
   ],
   async run({ args: [serial = ''], flags, out, client: open }) {
     const file = flags.text('output')

@@ -12,5 +12,9 @@ export async function buildStamp(root: string): Promise<Version> {
   if (log.exitCode !== 0) return { version, commit: 'unknown', commit_date: '' }
   const [hash = '', commitDate = ''] = log.text().trim().split('\n')
   const changes = await $`${git} status --porcelain`.cwd(root).quiet()
-  return { version, commit: changes.text() === '' ? hash : `${hash}-dirty`, commit_date: commitDate }
+  return {
+    version,
+    commit: changes.text() === '' ? hash : `${hash}-dirty`,
+    commit_date: commitDate,
+  }
 }

@@ -17,7 +17,6 @@ const HttpUrl = v.pipe(
   v.string(),
   v.url('must be a whole URL'),
   v.regex(/^https?:\/\//, 'must begin with http:// or https://'),
-  v.regex(/^(?![a-z]+:\/\/[^/]*@)/i, 'must hold no login: give it as username and password'),
   v.examples(['https://10.0.0.5']),
 )
 const Fingerprint = v.pipe(

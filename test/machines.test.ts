@@ -341,3 +341,15 @@ test('a machine is removed though its cleanup never ended', async () => {
   running.clock.advance(60_000)
   expect(await running.tick()).toBe(0)
 })
+
+test('an address with a login in it is refused, and not repeated', async () => {
+  await using running = await startAppliance()
+  const { status, body } = await running.send('POST', '/api/v1/machines', {
+    serial: 'L-1',
+    bmc_url: 'https://root:canary@192.0.2.9',
+    username: 'root',
+    password: 'x',
+  })
+  expect({ status, error: body.error }).toEqual({ status: 400, error: 'invalid_request' })
+  expect(JSON.stringify(body)).not.toContain('canary')
+})

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import type { MachineImportRow, MachinePatch } from '../../schemas/machine.ts'
+import { requestFaults } from '../faults.ts'
 import type { Sealer } from '../seal.ts'
 import type { Tx } from '../store/client.ts'
 import {
@@ -29,11 +30,18 @@ export interface Rows {
 
 const passwordContext = (id: string) => `machine/${id}/password`
 
+/** The place of a controller. A login in it would be dropped in silence, so it is refused. */
+function originOf(bmcUrl: string): string {
+  const url = new URL(bmcUrl)
+  if (url.username === '' && url.password === '') return url.origin
+  throw requestFaults.invalid('bmc_url must hold no login: give it as username and password')
+}
+
 /** The columns that an input sets. */
 export function columns(input: Partial<MachineImportRow> | MachinePatch): Partial<MachineRow> {
   const tls = input.tls
   return {
-    ...(input.bmc_url === undefined ? {} : { bmcUrl: new URL(input.bmc_url).origin }),
+    ...(input.bmc_url === undefined ? {} : { bmcUrl: originOf(input.bmc_url) }),
     ...(input.system_uri === undefined ? {} : { systemUri: input.system_uri ?? '' }),
     ...(input.username === undefined ? {} : { username: input.username }),
     ...(tls === undefined

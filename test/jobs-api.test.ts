@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { readServerEvents, type ServerEvent } from '../appliance/cli/server-events.ts'
 import { type Answer, addSimulated, type RunningAppliance, startAppliance } from './harness.ts'
-import { claimed, complete, post, ready } from './stage.ts'
+import { claimed, complete, loseController, post, ready } from './stage.ts'
 
 const ids = (answer: Answer): string[] =>
   answer.body.jobs.map(({ job_id }: { job_id: string }) => job_id)
@@ -204,12 +204,11 @@ describe('watching', () => {
     const { running, machine } = stage
     const id = await post(running, machine.serial)
     await running.until(id, claimed)
-    const gone = async () => ({ status: 503, headers: {}, body: undefined })
-    machine.faults.add(gone)
+    const lost = loseController(machine)
     await running.send('POST', `/api/v1/jobs/${id}/cancel`)
     await running.until(id, complete, 30_000)
     await using watcher = await watch(running, `/api/v1/jobs/${id}/events`)
-    machine.faults.delete(gone)
+    lost.back()
     await post(running, machine.serial)
     const [, story] = await Promise.all([running.tick(), watcher.rest()])
     expect(of('job', story).at(-1)).toMatchObject({ cleanup: 'superseded' })

@@ -2,7 +2,7 @@
 import { expect, test } from 'bun:test'
 import { HOUR, MINUTE } from '../core/units.ts'
 import { type Answer, importMaintenance, linuxRecipe, startAppliance } from './harness.ts'
-import { claimed, complete, post, ready } from './stage.ts'
+import { claimed, complete, loseController, post, ready } from './stage.ts'
 
 const messages = (job: Answer['body']) =>
   job.events.map((event: { message: string }) => event.message)
@@ -225,15 +225,14 @@ test('a controller that is lost during cleanup leaves it pending, and it ends on
   const { running, machine } = stage
   const id = await post(running, machine.serial)
   await running.until(id, claimed)
-  const gone = async () => ({ status: 503, headers: {}, body: undefined })
-  machine.faults.add(gone)
+  const lost = loseController(machine)
   await running.send('POST', `/api/v1/jobs/${id}/cancel`)
   const pending = await running.until(id, complete, 30_000)
   expect(pending).toMatchObject({ result: 'canceled', cleanup: 'pending' })
   const view = await running.send('GET', `/api/v1/machines/${machine.serial}`)
   expect(view.body).toMatchObject({ cleanup_pending: true })
 
-  machine.faults.delete(gone)
+  lost.back()
   const done = await running.until(id, (job) => job.cleanup === 'done', 30_000)
   expect(done).toMatchObject({ status: 'complete', result: 'canceled' })
   // Found on: its power is left alone, the media are out.
@@ -246,11 +245,10 @@ test('a new job supersedes a cleanup that did not end', async () => {
   const { running, machine } = stage
   const first = await post(running, machine.serial)
   await running.until(first, claimed)
-  const gone = async () => ({ status: 503, headers: {}, body: undefined })
-  machine.faults.add(gone)
+  const lost = loseController(machine)
   await running.send('POST', `/api/v1/jobs/${first}/cancel`)
   await running.until(first, complete, 30_000)
-  machine.faults.delete(gone)
+  lost.back()
   machine.play('success')
   const second = await post(running, machine.serial)
   expect(await running.until(second, complete)).toMatchObject({ result: 'succeeded' })

@@ -2,7 +2,7 @@
 import { expect } from 'bun:test'
 import { builtInPlugins } from '../appliance/plugins.ts'
 import type { Plugin } from '../core/plugin.ts'
-import type { MachineSpec } from '../plugins/simulator/index.ts'
+import type { MachineSpec, RunningMachine } from '../plugins/simulator/index.ts'
 import {
   type Answer,
   addSimulated,
@@ -40,4 +40,11 @@ export async function post(
   const { status, body } = await running.send('POST', '/api/v1/jobs', request)
   expect({ status, body }).toMatchObject({ status: 202 })
   return body.job_id
+}
+
+/** A controller that answers nothing any more, until it is let back. */
+export function loseController(machine: RunningMachine): { back(): void } {
+  const gone = async () => ({ status: 503, headers: {}, body: undefined })
+  machine.faults.add(gone)
+  return { back: () => void machine.faults.delete(gone) }
 }

@@ -9,6 +9,7 @@ import { DAY } from '../units.ts'
 import { createCertificates } from './certificates.ts'
 import { shake } from './handshake.ts'
 import { selfSigned } from './self-signed.ts'
+import { freshDir as folderIn, open, openssl } from './test-bed.ts'
 
 let root: string
 beforeAll(async () => {
@@ -16,19 +17,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(root, { recursive: true, force: true }))
 
-const freshDir = () => mkdtemp(join(root, 'dir-'))
-const open = (dir: string, at = Date.now(), names: readonly string[] = []) =>
-  createCertificates({
-    dir,
-    now: () => at,
-    names: () => names,
-    ownNames: () => ['localhost', '127.0.0.1', '::1', 'box.lab.example'],
-  })
-
-const openssl = (...args: string[]) => {
-  const { exitCode, stdout, stderr } = Bun.spawnSync(['openssl', ...args])
-  return { ok: exitCode === 0, text: stdout.toString() + stderr.toString() }
-}
+const freshDir = () => folderIn(root)
 
 describe('time', () => {
   const start = Date.UTC(2026, 10, 22)

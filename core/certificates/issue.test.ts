@@ -3,10 +3,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Certificates, createCertificates } from './certificates.ts'
+import type { Certificates } from './certificates.ts'
 import { shake } from './handshake.ts'
 import { fingerprint256 } from './identity.ts'
 import { selfSigned } from './self-signed.ts'
+import { freshDir as folderIn, open, openssl } from './test-bed.ts'
 
 let root: string
 beforeAll(async () => {
@@ -14,19 +15,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(root, { recursive: true, force: true }))
 
-const freshDir = () => mkdtemp(join(root, 'dir-'))
-const open = (dir: string, at = Date.now(), names: readonly string[] = []) =>
-  createCertificates({
-    dir,
-    now: () => at,
-    names: () => names,
-    ownNames: () => ['localhost', '127.0.0.1', '::1', 'box.lab.example'],
-  })
-
-const openssl = (...args: string[]) => {
-  const { exitCode, stdout, stderr } = Bun.spawnSync(['openssl', ...args])
-  return { ok: exitCode === 0, text: stdout.toString() + stderr.toString() }
-}
+const freshDir = () => folderIn(root)
 
 describe('a TLS handshake', () => {
   let certificates: Certificates

@@ -21,4 +21,6 @@ export const evidenceFaults = defineFaults('redfish', {
   mediaNotFetched: { status: 504, retry: false },
   notBooted: { status: 504, retry: false },
   inUse: { status: 409, retry: false },
+  /** After the eject; tried again, and the machine is not powered on meanwhile. */
+  stillInserted: { status: 502, retry: false },
 })

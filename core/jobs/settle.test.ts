@@ -237,6 +237,9 @@ describe('an eject that is answered and changes nothing', () => {
     const ended = await running.until(id, complete, 30 * SECOND)
     expect(ended).toMatchObject({ result: 'succeeded', cleanup: 'pending' })
     expect(since()).not.toContain('powerOn')
+    const { events = [] } = await running.appliance.jobs.view(id)
+    expect(events.map(({ message }) => message).join()).toContain('eject it on the controller')
+    expect(running.logged.filter((line) => line.includes('"level":"error"'))).toEqual([])
     bmc.stale = false
     await running.until(id, ({ cleanup }) => cleanup === 'done', MINUTE)
     expect(since().slice(-2)).toEqual(['clear override', 'powerOn'])

@@ -5,6 +5,7 @@ import { move, patchJob } from '../store/jobs.ts'
 import { HOUR, MINUTE, SECOND } from '../units.ts'
 import type { Drive } from './bmc.ts'
 import { fetchedWhole } from './deadlines.ts'
+import { evidenceFaults } from './faults.ts'
 import type { Job } from './job.ts'
 import { readJournal } from './journal.ts'
 import { imageHost, ownerOf, ownHosts } from './ownership.ts'
@@ -51,7 +52,9 @@ async function ejectOurs(parts: JobParts, session: Session, signal: AbortSignal)
     const answer = await bmc.ejectMedia(drive.uri, (url) => url === image, signal)
     if (answer === 'confirmed') continue
     if (fetchedWhole(job)) {
-      throw new Error(`drive ${drive.id} still holds its own copy of our image`)
+      throw evidenceFaults.stillInserted(
+        `drive ${drive.id} of ${session.machine.bmc.url} was told to eject and still holds its own copy of our image, which would boot again; eject it on the controller's page`,
+      )
     }
     // What it shows can not boot any more: the URL answers 404 from here on.
     await parts.book.change((tx) => patchJob(tx, job.id, [job.status], { mediaValid: false }))

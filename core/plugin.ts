@@ -2,6 +2,7 @@
 import type * as v from 'valibot'
 import type { Addresses } from './addresses.ts'
 import type { Auth } from './auth/auth.ts'
+import type { DeclaredCommand } from './command.ts'
 import type { Sighting, TappableHooks } from './hooks.ts'
 import type { ControllerIdentity, ControllerProfile } from './jobs/controller.ts'
 import type { Jobs } from './jobs/jobs.ts'
@@ -45,13 +46,16 @@ export interface KnownProfile {
   readonly data?: unknown
 }
 
-/** A sub-command of the executable, under the plugin's word: `slipway simulator …`. */
-export interface Command {
+/** A sub-command of the executable that reads its own options: `slipway simulator …`. */
+export interface RawCommand {
   readonly name: string
   readonly summary: string
   /** Talks to the appliance over HTTP; never opens the database. Returns the exit code. */
   run(args: readonly string[], installed: readonly Plugin[]): Promise<number>
 }
+
+/** A sub-command of the executable, under the plugin's word. */
+export type Command = RawCommand | DeclaredCommand
 
 export interface Plugin<S extends ConfigSchema = ConfigSchema> {
   /** Kebab case, equal to the folder name; key of its block in the config file. */

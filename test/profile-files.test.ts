@@ -70,7 +70,7 @@ test('the executable lists them, and prints one that is data as a file to begin 
   const command = builtInPlugins
     .find(({ name }) => name === 'redfish')
     ?.commands?.find(({ name }) => name === 'profiles')
-  if (!command) throw new Error('no such command')
+  if (!command || !('run' in command)) throw new Error('no such command')
   const run = async (...args: string[]) => {
     const written: string[] = []
     const before = process.stdout.write

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+
+import type { Flags, OptionSpec, OptionSpecs } from '../../core/command.ts'
 import { didYouMean } from '../../core/nearest.ts'
-import { type CliCommand, COMMON_OPTIONS, type OptionSpec, type OptionSpecs } from './command.ts'
-import type { Flags } from './flags.ts'
+import { type CliCommand, COMMON_OPTIONS } from './command.ts'
 import { usageProblem } from './problem.ts'
 
 /** What a command line asks for. */
@@ -45,6 +46,16 @@ export function parseLine(argv: readonly string[], commands: readonly CliCommand
   if (rest[0] !== undefined && rest[0] !== '--') throw unknownWord(words, rest[0], commands)
   const options = readTokens(early, COMMON_OPTIONS, ['slipway', ...words].join(' '))
   return { kind: 'group', words, help: options.flags.on('help') }
+}
+
+/** The first word of a command line that is no option and no value of one. */
+export function firstWord(argv: readonly string[]): string | undefined {
+  for (let at = 0; at < argv.length; at++) {
+    const token = argv[at] ?? ''
+    if (!token.startsWith('-') || token === '-') return token
+    if (takesNext(token, COMMON_OPTIONS)) at++
+  }
+  return undefined
 }
 
 function readOptions(command: CliCommand, tokens: readonly string[]) {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+
+import { type Column, table } from '../../core/table.ts'
+import { localTime } from '../../core/times.ts'
 import { DAY, HOUR, MINUTE } from '../../core/units.ts'
 import type { AuditEntry, AuditList } from '../../schemas/audit.ts'
 import type { CliCommand } from './command.ts'
 import { EXIT } from './exit.ts'
 import { LIST_OPTIONS, readPages } from './page.ts'
 import { usageProblem } from './problem.ts'
-import { type Column, table } from './table.ts'
-import { localTime } from './times.ts'
 
 const UNITS_MS: Readonly<Record<string, number>> = { m: MINUTE, h: HOUR, d: DAY }
 

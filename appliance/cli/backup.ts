@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { open, rename, rm } from 'node:fs/promises'
+import { facts } from '../../core/table.ts'
+import { sizeOf } from '../../core/times.ts'
 import type { CliCommand } from './command.ts'
 import { EXIT } from './exit.ts'
 import { failure, usageProblem } from './problem.ts'
-import { facts } from './table.ts'
-import { sizeOf } from './times.ts'
 
 const WITHOUT_KEYS =
   'without keys: keep `keys/` of the data folder elsewhere, or BMC passwords and open jobs are lost'

@@ -1,32 +1,14 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+
+import type { ApplianceAccess, ApplianceClient, Flags, RequestOptions } from '../../core/command.ts'
 import { SECOND } from '../../core/units.ts'
 import { apiProblem, networkProblem } from './answer.ts'
-import type { Flags } from './flags.ts'
 import { findTarget, isLoopback, type Target } from './target.ts'
 import { isUnknownIssuer, type Trust, trustedCa, trustOnFirstUse } from './trust.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
-export interface RequestOptions {
-  /** Sent as JSON. */
-  readonly body?: unknown
-  /** Makes what is sent as it is; called again when a connection could not be made at first. */
-  readonly raw?: () => ReadableStream<Uint8Array> | string
-  readonly headers?: Readonly<Record<string, string>>
-  readonly query?: Readonly<Record<string, string | readonly string[] | undefined>>
-  /** Until the answer begins; 30 s unless given. 0: no limit. */
-  readonly timeoutMs?: number
-  readonly signal?: AbortSignal
-}
-
-/** The appliance's API, as one command uses it. */
-export interface Client {
-  readonly url: string
-  /** Any 2xx. Everything else becomes a CliProblem with the exit code that belongs to it. */
-  request(method: string, path: string, options?: RequestOptions): Promise<Response>
-  /** The answer's document; undefined for one without a body. */
-  json<T>(method: string, path: string, options?: RequestOptions): Promise<T>
-}
+export type Client = ApplianceClient
 
 /** Finds out where to talk and whom to believe; sends nothing yet. */
 export async function openClient(flags: Flags, env: Env): Promise<Client> {
@@ -66,7 +48,15 @@ class HttpClient implements Client {
     }
   }
 
-  async #send(method: string, path: string, options: RequestOptions): Promise<Response> {
+  async access(): Promise<ApplianceAccess> {
+    this.#trust ??= trustedCa(this.#target, this.#env)
+    // Whoever is not known yet is met by a request that carries nothing and changes nothing.
+    if (this.url.startsWith('https:') && !(await this.#trust)) await this.#send('GET', '/healthz')
+    const ca = (await this.#trust)?.pem
+    return { url: this.url, ca, authorization: await this.#target.authorization() }
+  }
+
+  async #send(method: string, path: string, options: RequestOptions = {}): Promise<Response> {
     this.#trust ??= trustedCa(this.#target, this.#env)
     const trust = await this.#trust
     const url = `${this.url}${path}${queryOf(options)}`

@@ -1,30 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import type { Client } from './client.ts'
-import type { Flags } from './flags.ts'
+import type { ApplianceClient, ArgumentSpec, Flags, OptionSpecs } from '../../core/command.ts'
 import type { Output } from './output.ts'
-
-/** An option of a command. Without `value` it is a switch. */
-export interface OptionSpec {
-  /** One letter, without its dash. */
-  readonly short?: string
-  /** Placeholder of its value in the help, e.g. `FILE`. */
-  readonly value?: string
-  /** May be given several times. */
-  readonly repeat?: boolean
-  /** The only values that make sense, for the check and for completion. */
-  readonly choices?: readonly string[]
-  readonly summary: string
-}
-export type OptionSpecs = Readonly<Record<string, OptionSpec>>
-
-export interface ArgumentSpec {
-  /** Upper case, as the help shows it. */
-  readonly name: string
-  readonly summary: string
-  readonly optional?: boolean
-  /** Takes all that follow; only the last one may. */
-  readonly many?: boolean
-}
 
 /** One call of a command. */
 export interface Call {
@@ -33,7 +9,7 @@ export interface Call {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly out: Output
   /** The appliance that this call is meant for; nothing is sent yet. */
-  client(): Promise<Client>
+  client(): Promise<ApplianceClient>
 }
 
 export interface CliCommand {

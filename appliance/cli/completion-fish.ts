@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import type { CliCommand, OptionSpec } from './command.ts'
+import type { OptionSpec } from '../../core/command.ts'
+import type { CliCommand } from './command.ts'
 import { type CompletionPoint, completionPoints, takesFile } from './completion-table.ts'
 
 /** Completions for fish, with the summaries. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+import type { OptionSpecs } from '../../core/command.ts'
 import { startsWith } from './arguments.ts'
-import { type CliCommand, COMMON_OPTIONS, type OptionSpecs } from './command.ts'
+import { type CliCommand, COMMON_OPTIONS } from './command.ts'
 
 /** What can follow some words of a command line. */
 export interface CompletionPoint {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+
+import type { Flags, OptionSpecs } from '../../core/command.ts'
 import type { LoadedConfig } from '../config.ts'
-import type { OptionSpecs } from './command.ts'
-import type { Flags } from './flags.ts'
 
 /** Where the appliance's configuration comes from; `serve` and `config` read the same. */
 export const CONFIG_OPTIONS = {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+import type { OptionSpecs } from '../../core/command.ts'
 import { startsWith } from './arguments.ts'
-import { type CliCommand, COMMON_OPTIONS, type OptionSpecs } from './command.ts'
+import { type CliCommand, COMMON_OPTIONS } from './command.ts'
 import { EXIT, EXIT_MEANINGS } from './exit.ts'
 import type { Output } from './output.ts'
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { join } from 'node:path'
+import type { Flags } from '../../core/command.ts'
 import { version } from '../../core/version.ts'
 import type { InstallPlan, PlannedFile } from '../service/plan.ts'
 import type { CliCommand } from './command.ts'
 import { EXIT } from './exit.ts'
-import type { Flags } from './flags.ts'
 import { failure } from './problem.ts'
 
 const START =

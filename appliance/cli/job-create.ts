@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+
+import type { Flags } from '../../core/command.ts'
+import { facts } from '../../core/table.ts'
 import { MINUTE } from '../../core/units.ts'
 import type { DryRunView, JobAccepted } from '../../schemas/job.ts'
 import type { Client } from './client.ts'
 import type { CliCommand } from './command.ts'
 import { EXIT } from './exit.ts'
-import type { Flags } from './flags.ts'
 import { readJsonInput } from './input.ts'
 import type { Output } from './output.ts'
 import { failure, usageProblem } from './problem.ts'
-import { facts } from './table.ts'
 import { watchJobs } from './watch.ts'
 
 /** A dry run and a probe talk to the controller, and that may be slow. */

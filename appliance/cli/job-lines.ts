@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+
+import { clip } from '../../core/table.ts'
+import { sizeOf, span } from '../../core/times.ts'
 import type { JobEvent, JobEvidence, JobProgress, JobView } from '../../schemas/job.ts'
-import { clip } from './table.ts'
-import { sizeOf, span } from './times.ts'
 
 /** What is known of a job that is being watched. */
 export interface WatchedJob {

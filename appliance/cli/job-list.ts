@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+
+import { type Column, table } from '../../core/table.ts'
+import { ago } from '../../core/times.ts'
 import { JOB_RESULTS, JOB_STATUSES, type JobList, type JobView } from '../../schemas/job.ts'
 import type { CliCommand } from './command.ts'
 import { EXIT } from './exit.ts'
 import { failureText, progressText, standing } from './job-lines.ts'
 import { LIST_OPTIONS, readPages } from './page.ts'
-import { type Column, table } from './table.ts'
-import { ago } from './times.ts'
 
 export const jobList: CliCommand = {
   words: ['job', 'list'],

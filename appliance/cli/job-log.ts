@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { sleep } from '../../core/retry.ts'
+import { localTime } from '../../core/times.ts'
 import { SECOND } from '../../core/units.ts'
 import type { JobView } from '../../schemas/job.ts'
 import type { Client } from './client.ts'
@@ -9,7 +10,6 @@ import { eventText } from './job-lines.ts'
 import { JOB_OR_SERIAL, jobId } from './job-lookup.ts'
 import type { Output } from './output.ts'
 import { readServerEvents } from './server-events.ts'
-import { localTime } from './times.ts'
 
 /** A line of GET /api/v1/jobs/{id}/log. */
 interface LogLine {

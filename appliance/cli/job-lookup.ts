@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+import type { ArgumentSpec } from '../../core/command.ts'
 import type { JobList } from '../../schemas/job.ts'
 import type { Client } from './client.ts'
-import type { ArgumentSpec } from './command.ts'
 import { EXIT } from './exit.ts'
 import { CliProblem } from './problem.ts'
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+
+import { facts } from '../../core/table.ts'
+import { ago, localTime, sizeOf, span, timeOfDay } from '../../core/times.ts'
 import type { JobMedia, JobView } from '../../schemas/job.ts'
 import type { CliCommand } from './command.ts'
 import { EXIT } from './exit.ts'
 import { eventText, evidenceText, failureText, progressText } from './job-lines.ts'
 import { JOB_OR_SERIAL, jobId } from './job-lookup.ts'
-import { facts } from './table.ts'
-import { ago, localTime, sizeOf, span, timeOfDay } from './times.ts'
 
 export const jobShow: CliCommand = {
   words: ['job', 'show'],

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import type { BmcExchange } from '../../core/jobs/bmc.ts'
+import { timeOfDay } from '../../core/times.ts'
 import type { CliCommand } from './command.ts'
 import { EXIT } from './exit.ts'
 import { JOB_OR_SERIAL, jobId } from './job-lookup.ts'
-import { timeOfDay } from './times.ts'
 
 type Line = Omit<BmcExchange, 'at'> & { readonly at: string }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+
+import { clip } from '../../core/table.ts'
 import { SECOND } from '../../core/units.ts'
 import type { JobNews } from './job-feed.ts'
 import { eventText, liveLines, type WatchedJob } from './job-lines.ts'
 import { type Output, printable } from './output.ts'
-import { clip } from './table.ts'
 
 const HIDE_CURSOR = '\x1b[?25l'
 const SHOW_CURSOR = '\x1b[?25h'

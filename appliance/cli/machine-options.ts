@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import type { OptionSpecs } from './command.ts'
-import type { Flags } from './flags.ts'
+
+import type { Flags, OptionSpecs } from '../../core/command.ts'
 import { pairs, readInput } from './input.ts'
 import { usageProblem } from './problem.ts'
 import { newSecret } from './prompt.ts'

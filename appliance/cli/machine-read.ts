@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+
+import { type Column, facts, table } from '../../core/table.ts'
+import { ago, localTime } from '../../core/times.ts'
 import type { MachineList, MachineView, SurveyView } from '../../schemas/machine.ts'
 import type { CliCommand } from './command.ts'
 import { EXIT } from './exit.ts'
 import { CONTROLLER_TIMEOUT_MS } from './job-create.ts'
 import { machinePath, SERIAL } from './machine-write.ts'
 import { LIST_OPTIONS, readPages } from './page.ts'
-import { type Column, facts, table } from './table.ts'
-import { ago, localTime } from './times.ts'
 
 function stateOf(machine: MachineView): string {
   return [

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { open } from 'node:fs/promises'
+import { facts } from '../../core/table.ts'
+import { ago, localTime, sizeOf } from '../../core/times.ts'
 import type { MaintenanceView } from '../../schemas/maintenance.ts'
 import type { Client } from './client.ts'
 import type { CliCommand } from './command.ts'
@@ -7,8 +9,6 @@ import { EXIT } from './exit.ts'
 import type { Output } from './output.ts'
 import { failure, usageProblem } from './problem.ts'
 import { canAsk, confirm } from './prompt.ts'
-import { facts } from './table.ts'
-import { ago, localTime, sizeOf } from './times.ts'
 
 const PATH = '/api/v1/maintenance'
 

@@ -1,29 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { writeSync } from 'node:fs'
+import type { CommandOutput } from '../../core/command.ts'
 import { brokenPipe, failure, type ProblemDocument } from './problem.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
-/** Where a command writes: documents and lines to standard output, all else to standard error. */
-export interface Output {
-  /** `--json`: standard output carries documents only. */
-  readonly json: boolean
-  /** A terminal that can be drawn upon. */
-  readonly live: boolean
-  /** The text in the colour of a result or level; as it is where colour is not welcome. */
-  paint(kind: string, text: string): string
-  /** Columns of the terminal now; undefined when lines may be as long as they like. */
-  columns(): number | undefined
-  /** One line for a person; nothing under `--json`. */
-  print(line?: string): void
-  /** One line on standard error. */
-  note(line: string): void
-  /** Text as it is, control sequences included. */
-  raw(text: string): void
-  /** A document of the API; only under `--json`. */
-  document(value: unknown): void
-  /** An answer: the document under `--json`, else the lines made from it. */
-  answer<T>(value: T, lines: (value: T) => readonly string[]): void
+/** What every command writes to, and the problem that ends one. */
+export interface Output extends CommandOutput {
   problem(document: ProblemDocument): void
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import type { Client, RequestOptions } from './client.ts'
-import type { OptionSpecs } from './command.ts'
-import type { Flags } from './flags.ts'
+
+import type { Flags, OptionSpecs, RequestOptions } from '../../core/command.ts'
+import type { Client } from './client.ts'
 import { usageProblem } from './problem.ts'
 
 /** A page of any list of the API. */

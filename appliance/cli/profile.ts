@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { didYouMean } from '../../core/nearest.ts'
 import { writePrivateFile } from '../../core/private-file.ts'
+import { table } from '../../core/table.ts'
 import type { Call, CliCommand } from './command.ts'
 import { EXIT } from './exit.ts'
 import { CliProblem, usageProblem } from './problem.ts'
@@ -13,7 +14,6 @@ import {
   readProfiles,
   writeProfiles,
 } from './profiles.ts'
-import { table } from './table.ts'
 import { checkedUrl } from './target.ts'
 import { caByFingerprint, readCa } from './trust.ts'
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { join } from 'node:path'
 import { sentence } from '../../core/faults.ts'
+import { facts } from '../../core/table.ts'
 import { version } from '../../core/version.ts'
 import { dataFolder } from '../data-folder.ts'
 import type { CliCommand } from './command.ts'
 import { EXIT } from './exit.ts'
-import { facts } from './table.ts'
 
 export const restoreCommand: CliCommand = {
   words: ['restore'],

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import { parseLine } from './arguments.ts'
+import { firstWord, parseLine } from './arguments.ts'
 import type { CliCommand } from './command.ts'
 import { coreCommands } from './commands.ts'
 import { EXIT } from './exit.ts'
@@ -43,8 +43,9 @@ async function dispatch(argv: readonly string[], env: Env, out: Output): Promise
 async function commandsFor(argv: readonly string[]): Promise<readonly CliCommand[]> {
   const commands: CliCommand[] = []
   commands.push(...coreCommands(() => commands))
-  const toldByCore = commands.some(({ words: [word = ''] }) => argv.includes(word))
-  const needsAll = argv.some((word) => word === 'help' || word === 'completion')
+  const word = firstWord(argv)
+  const toldByCore = commands.some(({ words }) => words[0] === word)
+  const needsAll = word === 'help' || word === 'completion'
   if (!toldByCore || needsAll) {
     const { pluginCommands } = await import('./plugin-commands.ts')
     commands.push(...pluginCommands())

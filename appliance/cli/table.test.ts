@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { expect, test } from 'bun:test'
+import { clip, facts, table } from '../../core/table.ts'
+import { ago, sizeOf, span } from '../../core/times.ts'
 import { printable } from './output.ts'
-import { clip, facts, table } from './table.ts'
-import { ago, sizeOf, span } from './times.ts'
 
 interface Row {
   readonly id: string

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Flags } from '../../core/command.ts'
 import { didYouMean } from '../../core/nearest.ts'
 import { readPrivateFile } from '../../core/private-file.ts'
 import { dataFolder } from '../data-folder.ts'
 import { EXIT } from './exit.ts'
-import type { Flags } from './flags.ts'
 import { CliProblem, failure, usageProblem } from './problem.ts'
 import { type Profile, readProfiles } from './profiles.ts'
 import { askHidden, canAsk } from './prompt.ts'

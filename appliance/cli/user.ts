@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+
+import { table } from '../../core/table.ts'
+import { localTime } from '../../core/times.ts'
 import type { UserView } from '../../schemas/user.ts'
 import type { CliCommand } from './command.ts'
 import { EXIT } from './exit.ts'
 import { newSecret } from './prompt.ts'
-import { table } from './table.ts'
-import { localTime } from './times.ts'
 
 const PATH = '/api/v1/users'
 const NAME = { name: 'NAME', summary: 'name of the user' }

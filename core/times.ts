@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import { DAY, GiB, HOUR, KiB, MINUTE, MiB, SECOND } from '../../core/units.ts'
+import { DAY, GiB, HOUR, KiB, MINUTE, MiB, SECOND } from './units.ts'
 
 /** A length of time in its two largest units: `2 min 13 s`. Below a second `0 s`. */
 export function span(ms: number): string {

@@ -31,6 +31,16 @@ describe('the order of plugins', () => {
   })
 })
 
+test('a box that one plugin sealed opens for no other, and nothing of core opens for it', async () => {
+  const hosts = new Map<string, Host>()
+  const keeps = (name: string) => plugin(name, (host) => void hosts.set(name, host))
+  await using _ = await startAppliance({ plugins: [...builtInPlugins, keeps('a'), keeps('b')] })
+  const box = hosts.get('a')?.sealer.seal('secret', 'row/1') ?? ''
+  expect(hosts.get('a')?.sealer.open(box, 'row/1')).toBe('secret')
+  expect(() => hosts.get('a')?.sealer.open(box, 'row/2')).toThrow(/moved from another row/)
+  expect(() => hosts.get('b')?.sealer.open(box, 'row/1')).toThrow(/moved from another row/)
+})
+
 describe('start', () => {
   const opens = (name: string, story: string[], fails = false) =>
     plugin(name, ({ hooks }) =>

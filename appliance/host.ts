@@ -5,6 +5,7 @@ import type { Hooks, TappableHooks } from '../core/hooks.ts'
 import type { ControllerIdentity, ControllerProfile } from '../core/jobs/controller.ts'
 import type { Logger } from '../core/log.ts'
 import type { Host, Plugin } from '../core/plugin.ts'
+import type { Sealer } from '../core/seal.ts'
 
 /** What every plugin's host shares. */
 export type HostParts = Omit<Host, 'hooks' | 'dataDir' | 'log' | 'profileOf'> & {
@@ -65,6 +66,15 @@ function hooksFor(name: string, hooks: Hooks, log: Logger): TappableHooks {
   }
 }
 
+/** Boxes of one plugin: they open for no other, and nothing of core's opens for it. */
+const sealerFor = (name: string, sealer: Sealer): Sealer => ({
+  get keyId() {
+    return sealer.keyId
+  },
+  seal: (plain, context) => sealer.seal(plain, `plugin/${name}/${context}`),
+  open: (box, context) => sealer.open(box, `plugin/${name}/${context}`),
+})
+
 /** Throws when a plugin stands before one that it needs. */
 function checkOrder(plugins: readonly Plugin[]): void {
   const before = new Set<string>()
@@ -90,6 +100,7 @@ export function setUpPlugins(
       {
         ...parts,
         hooks: hooksFor(plugin.name, parts.hooks, log),
+        sealer: sealerFor(plugin.name, parts.sealer),
         log,
         profileOf: profileOf(parts.hooks),
         get dataDir() {

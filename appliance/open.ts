@@ -27,6 +27,7 @@ import type { Logger } from '../core/log.ts'
 import { createMachines, type Machines } from '../core/machines/machines.ts'
 import { machineOperations } from '../core/machines/operations.ts'
 import { machineRoutes } from '../core/machines/routes.ts'
+import { createRegistry } from '../core/metrics/registry.ts'
 import type { Plugin } from '../core/plugin.ts'
 import type { Db } from '../core/store/client.ts'
 import { readSetting, writeSetting } from '../core/store/settings.ts'
@@ -116,9 +117,9 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
   )
   await tellNewCa(db, certificates.caFingerprint, log)
   const sealer = await openKey(db, dataDir, options.acceptLostKey ?? false)
+  const metrics = createRegistry()
   const auth = await createAuth({
-    db,
-    now,
+    ...{ db, now, metrics },
     config: config.auth,
     adminTokenFile: join(dataDir, 'admin.token'),
   })
@@ -141,7 +142,7 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
   hooks.changed.tap('runner', (job) => runner.wake(job.nextCheckAt))
 
   setUpPlugins(options.plugins, options.config.plugins, {
-    ...{ hooks, jobs, machines, addresses, dataDir, db, log, now },
+    ...{ hooks, jobs, machines, addresses, dataDir, db, metrics, sealer, log, now },
     auth: auth.auth,
     see: evidence.see,
   })

@@ -8,6 +8,8 @@ import type { ControllerIdentity, ControllerProfile } from './jobs/controller.ts
 import type { Jobs } from './jobs/jobs.ts'
 import type { Logger } from './log.ts'
 import type { Machines } from './machines/machines.ts'
+import type { Registry } from './metrics/registry.ts'
+import type { Sealer } from './seal.ts'
 import type { Db } from './store/client.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: valibot's own base type needs `any` for its issue
@@ -26,6 +28,10 @@ export interface Host {
   readonly dataDir: string
   /** For the plugin's own tables (`migrations`). */
   readonly db: Db
+  /** For secrets in the plugin's own tables; opens nothing that others sealed. */
+  readonly sealer: Sealer
+  /** What `/metrics` shows; a plugin's names begin with `slipway_` and its own. */
+  readonly metrics: Registry
   /** Already carries `{ plugin: name }`. */
   readonly log: Logger
   /** Unix time in ms. The only clock; tests turn it by hand. */

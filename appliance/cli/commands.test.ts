@@ -277,7 +277,10 @@ test('aliases come and go', async () => {
 })
 
 test('a user’s password comes from standard input', async () => {
-  const user = { name: 'ada', role: 'operator', created_at: '2026-03-01T10:00:00Z' }
+  const user = {
+    ...{ name: 'ada', role: 'operator', groups: ['imaging'] },
+    created_at: '2026-03-01T10:00:00Z',
+  }
   using api = fakeApi({
     'POST /api/v1/users': () => Response.json(user, { status: 201 }),
     'PATCH /api/v1/users/ada': () => user,
@@ -287,11 +290,17 @@ test('a user’s password comes from standard input', async () => {
     slipway([...line.split(' '), '--url', api.url], { env, ...(stdin ? { stdin } : {}) })
   expect((await run('user add ada --role operator', 'pass word\n')).code).toBe(EXIT.ok)
   expect((await run('user passwd ada', 'other one')).code).toBe(EXIT.ok)
+  expect((await run('user change ada --group imaging --group ci')).stdout).toBe(
+    'ada may log in as operator, in imaging\n',
+  )
+  expect((await run('user change ada --role viewer --no-groups')).code).toBe(EXIT.ok)
   expect(api.requests.map(({ text }) => JSON.parse(text))).toEqual([
     { name: 'ada', role: 'operator', password: 'pass word' },
     { password: 'other one' },
+    { groups: ['imaging', 'ci'] },
+    { role: 'viewer', groups: [] },
   ])
-  expect((await run('user list')).stdout).toContain('ada   operator  2026-03-01 10:00:00')
+  expect((await run('user list')).stdout).toContain('ada   operator  imaging  2026-03-01 10:00:00')
   const nothing = await run('user add ada')
   expect(nothing.code).toBe(EXIT.usage)
 })

@@ -22,7 +22,7 @@ import { profileAdd, profileList, profileRemove, profileUse } from './profile.ts
 import { recipeSchema, recipeValidate } from './recipe.ts'
 import { restoreCommand } from './restore.ts'
 import { serveCommand } from './serve-command.ts'
-import { userAdd, userList, userPassword, userRemove } from './user.ts'
+import { userAdd, userChange, userList, userPassword, userRemove } from './user.ts'
 import { versionCommand } from './version-command.ts'
 
 /** All commands of the executable but those of plugins, in the order of the help. `all` is the whole table. */
@@ -34,7 +34,7 @@ export function coreCommands(all: () => readonly CliCommand[]): readonly CliComm
     ...[machineCapture, machineRemove, machineAliasAdd, machineAliasRemove],
     ...[recipeValidate, recipeSchema],
     ...[maintenanceImport, maintenanceShow, maintenanceRemove],
-    ...[userAdd, userList, userPassword, userRemove],
+    ...[userAdd, userList, userChange, userPassword, userRemove],
     auditList,
     ...[backupCommand, restoreCommand],
     caExport,

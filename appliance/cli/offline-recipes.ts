@@ -6,6 +6,7 @@ import * as v from 'valibot'
 import { createHooks } from '../../core/hooks.ts'
 import { createRecipes, type Recipes } from '../../core/jobs/recipes.ts'
 import { createLog } from '../../core/log.ts'
+import { createRegistry } from '../../core/metrics/registry.ts'
 import { type HostParts, setUpPlugins } from '../host.ts'
 import { builtInPlugins } from '../plugins.ts'
 
@@ -36,6 +37,8 @@ export async function offlineRecipes(): Promise<Recipes> {
         names: () => [],
       },
       db: absentNoun<HostParts['db']>('db'),
+      metrics: createRegistry(),
+      sealer: absentNoun<HostParts['sealer']>('sealer'),
     })
     return createRecipes(hooks)
   } finally {

@@ -103,7 +103,7 @@ test('Ctrl-C leaves the terminal with its cursor', async () => {
 })
 
 test('a new password is typed twice and never shown', async () => {
-  const user = { name: 'ada', role: 'viewer', created_at: '2026-03-01T10:00:00Z' }
+  const user = { name: 'ada', role: 'viewer', groups: [], created_at: '2026-03-01T10:00:00Z' }
   using api = fakeApi({ 'POST /api/v1/users': () => user })
   const add = ['user', 'add', 'ada', '--url', api.url]
   await using good = new TestTerminal(add, { env })

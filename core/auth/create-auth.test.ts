@@ -5,8 +5,10 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as v from 'valibot'
+import type { UserPatch } from '../../schemas/user.ts'
 import { CoreConfig } from '../config.ts'
 import { Fault } from '../faults.ts'
+import { createRegistry, type Registry } from '../metrics/registry.ts'
 import { type Db, openDb } from '../store/client.ts'
 import type { Role } from './auth.ts'
 import { type AuthSystem, createAuth } from './create-auth.ts'
@@ -33,9 +35,11 @@ const countedArgon2: Argon2 = {
   },
 }
 
+let metrics: Registry
+
 const start = (argon2: Argon2 = countedArgon2) =>
   createAuth({
-    db,
+    ...{ db, metrics },
     now: () => at,
     argon2,
     adminTokenFile: join(folder, 'admin.token'),
@@ -48,6 +52,7 @@ beforeEach(async () => {
   await db.migrate(join(import.meta.dir, '../store/migrations'), 'core_migrations')
   at = 1_800_000_000_000
   runs = []
+  metrics = createRegistry()
   gate = Promise.resolve()
   system = await start()
   await system.users.create({ name: 'alice', role: 'operator', password: 'correct horse' })
@@ -87,6 +92,13 @@ describe('the admin token', () => {
     system = await start()
     expect(system.adminToken.made).toBe(false)
     expect(await login(`Bearer ${first}`)).toMatchObject({ role: 'admin' })
+  })
+
+  test('is a password too, for programs that know only names and passwords', async () => {
+    const principal = { name: 'admin', role: 'admin', by: 'token' }
+    expect(await login(basic('admin', await token()))).toEqual(principal as never)
+    expect(await login(basic('alice', await token()))).toBe('auth.unauthorized')
+    expect(await login(basic('admin', 'guessed'))).toBe('auth.unauthorized')
   })
 
   test('is another one after its file was removed', async () => {
@@ -135,6 +147,16 @@ describe('a password', () => {
     at += 60_000
     expect(await login(basic('alice', 'correct horse'))).toEqual(principal)
     expect(runs).toHaveLength(2)
+  })
+
+  test('costs one run of the hash for 1,000 requests in a minute', async () => {
+    for (let request = 0; request < 1_000; request++) {
+      expect(await login(basic('alice', 'correct horse'))).toMatchObject({ name: 'alice' })
+      at += 60
+    }
+    expect(runs).toHaveLength(1)
+    // One more, which made the hash of the new user.
+    expect(metrics.render()).toContain('slipway_auth_password_hash_total 2\n')
   })
 
   test('of an unknown user costs a run of argon2 with the same parameters', async () => {
@@ -328,4 +350,46 @@ test.each<[Role, Role, boolean]>([
   const ask = () => system.auth.require({ name: 'x', role, by: 'basic' }, needed)
   if (allowed) expect(ask).not.toThrow()
   else expect(ask).toThrow(expect.objectContaining({ code: 'auth.forbidden' }))
+})
+
+describe('how a user stands', () => {
+  const alice = { name: 'alice', by: 'basic' } as const
+
+  test.each<{ name: string; change: UserPatch }>([
+    { name: 'a new password', change: { password: 'another one' } },
+    { name: 'another role', change: { role: 'viewer' } },
+    { name: 'another group', change: { groups: ['imaging'] } },
+  ])('has another epoch after $name', async ({ change }) => {
+    const before = await system.auth.standing(alice)
+    expect(before?.principal).toEqual({ name: 'alice', role: 'operator', by: 'basic' })
+    await system.users.change('alice', change)
+    const after = await system.auth.standing(alice)
+    expect(after?.epoch).toMatch(/^[0-9a-f]{32}$/)
+    expect(after?.epoch).not.toBe(before?.epoch ?? '')
+    expect((await start()).auth.standing(alice)).resolves.toEqual(after)
+  })
+
+  test('is nothing once the user has gone, and begins anew with another of that name', async () => {
+    const before = await system.auth.standing(alice)
+    await system.users.remove('alice')
+    expect(await system.auth.standing(alice)).toBeUndefined()
+    await system.users.create({ name: 'alice', role: 'operator', password: 'correct horse' })
+    expect((await system.auth.standing(alice))?.epoch).not.toBe(before?.epoch ?? '')
+  })
+
+  test('is not remembered when the user changed while it was read', async () => {
+    const asked = system.auth.standing(alice)
+    await system.users.change('alice', { role: 'admin' })
+    await asked
+    expect((await system.auth.standing(alice))?.principal.role).toBe('admin')
+  })
+
+  test('with the admin token goes by the token, and is unknown for foreign tokens', async () => {
+    const before = await system.auth.standing({ name: 'admin', by: 'token' })
+    expect(before?.principal.role).toBe('admin')
+    await rm(system.adminToken.path)
+    const after = await (await start()).auth.standing({ name: 'admin', by: 'token' })
+    expect(after?.epoch).not.toBe(before?.epoch ?? '')
+    expect(await system.auth.standing({ name: 'ci', by: 'jwt' })).toBeUndefined()
+  })
 })

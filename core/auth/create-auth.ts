@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import type { CoreConfig } from '../config.ts'
+import type { Registry } from '../metrics/registry.ts'
 import type { Db } from '../store/client.ts'
 import { callerOf, createThrottle, type Throttle } from '../throttle.ts'
 import { MINUTE } from '../units.ts'
@@ -9,7 +10,8 @@ import { createCredentialCache } from './credential-cache.ts'
 import { authFaults, refused } from './faults.ts'
 import { type JwtVerifier, openJwtVerifier } from './jwt.ts'
 import { type Argon2, createPasswords, type Passwords } from './passwords.ts'
-import { createUsers, type Users } from './users.ts'
+import { ADMIN, createStandings } from './standings.ts'
+import { createUsers, principalOf, type Users } from './users.ts'
 
 const REFUSED = 'the login was refused: check name and password, or the token'
 
@@ -21,6 +23,8 @@ export interface AuthParts {
   readonly config: CoreConfig['auth']
   /** `admin.token` in the data folder. */
   readonly adminTokenFile: string
+  /** Where the runs of the password hash are counted. */
+  readonly metrics?: Registry
   /** Bun's argon2id unless a test counts the runs. */
   readonly argon2?: Argon2
 }
@@ -38,8 +42,15 @@ export async function createAuth(parts: AuthParts): Promise<AuthSystem> {
   const adminToken = await openAdminToken(parts.adminTokenFile)
   const jwt = await openJwtVerifier(config, now)
   const cache = createCredentialCache(now)
-  const passwords = createPasswords(parts.argon2)
-  const users = createUsers({ db, now, passwords, onChange: cache.forget })
+  const passwords = createPasswords(parts.argon2, countRuns(parts.metrics))
+  const users: Users = createUsers({
+    ...{ db, now, passwords },
+    onChange(name) {
+      cache.forget(name)
+      standings.forget(name)
+    },
+  })
+  const standings = createStandings(users.find, adminToken)
   const throttle = createThrottle({ limit: config.login_failures, windowMs: MINUTE, now })
   const doors: Doors = { adminToken, jwt, cache, passwords, users, throttle }
   return {
@@ -53,6 +64,7 @@ export async function createAuth(parts: AuthParts): Promise<AuthSystem> {
         if (/^basic$/i.test(scheme)) return byPassword(doors, value, caller)
         throw refused('this needs a login: send a bearer token, or name and password')
       },
+      standing: standings.of,
       require(principal, role) {
         if (ROLES.indexOf(principal.role) >= ROLES.indexOf(role)) return
         throw authFaults.forbidden(
@@ -61,6 +73,15 @@ export async function createAuth(parts: AuthParts): Promise<AuthSystem> {
       },
     },
   }
+}
+
+/** Each run takes a tenth of a second and 64 MiB: how often one was needed tells whether the cache works. */
+function countRuns(metrics: Registry | undefined): () => void {
+  const runs = metrics?.counter(
+    'slipway_auth_password_hash_total',
+    'Runs of the password hash: to judge a login that was not judged a moment ago, or to make one.',
+  )
+  return () => runs?.add({})
 }
 
 interface Doors {
@@ -78,7 +99,7 @@ interface Doors {
  * program with an expired token does not lock out the people behind the same address.
  */
 function byBearer({ adminToken, jwt, throttle }: Doors, token: string, caller: string): Principal {
-  if (adminToken.matches(token)) return { name: 'admin', role: 'admin', by: 'token' }
+  if (adminToken.matches(token)) return ADMIN
   try {
     if (jwt && token.includes('.')) return jwt.verify(token)
     throw refused(REFUSED)
@@ -93,6 +114,8 @@ async function byPassword(doors: Doors, encoded: string, caller: string): Promis
   const { cache, throttle } = doors
   const [, name, password] = /^([^:]*):(.*)$/s.exec(Buffer.from(encoded, 'base64').toString()) ?? []
   if (name === undefined || password === undefined) throw refused(REFUSED)
+  // Programs that know only name and password (every registry client) come in with the token too.
+  if (name === ADMIN.name && doors.adminToken.matches(password)) return ADMIN
   const known = cache.find(name, password)
   if (known) return known
   const keys = [`address ${caller}`, `name ${name.slice(0, 64)}`]
@@ -117,7 +140,7 @@ async function judge(
     const user = await users.find(name)
     if (!(await passwords.verify(password, user?.passwordHash)) || !user) return undefined
     takeBack()
-    return { name: user.name, role: user.role, by: 'basic' }
+    return principalOf(user)
   } catch (error) {
     // A database or a queue that failed is not the caller's failed login.
     takeBack()

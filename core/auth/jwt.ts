@@ -33,6 +33,7 @@ const Claims = v.looseObject({
   aud: v.optional(v.union([v.string(), v.array(v.string())])),
   role: v.optional(v.string()),
   roles: v.optional(v.array(v.string())),
+  groups: v.optional(v.array(v.string())),
 })
 type Claims = v.InferOutput<typeof Claims>
 
@@ -61,7 +62,11 @@ export async function openJwtVerifier(
       const claims = signedClaims(token, checks)
       judgeTimes(claims, now() / 1_000)
       judgeOrigin(claims, config)
-      return { name: claims.sub, role: roleOf(claims), by: 'jwt' }
+      const { sub: name, groups = [] } = claims
+      return {
+        ...{ name, role: roleOf(claims), by: 'jwt' },
+        ...(groups.length > 0 ? { groups } : {}),
+      }
     },
   }
 }

@@ -28,7 +28,7 @@ export const userOperations: OperationTable = {
     },
     {
       ...{ method: 'patch', path: ONE, id: 'changeUser', access: 'admin' },
-      summary: 'Change role, password or both',
+      summary: 'Change role, password or groups',
       body: UserPatch,
       answers: { 200: { says: 'the user', schema: UserView } },
       faults: ['request.not-found'],

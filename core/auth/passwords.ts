@@ -27,14 +27,21 @@ const bunArgon2: Argon2 = {
   verify: (password, hash) => Bun.password.verify(password, hash),
 }
 
-/** Passwords under one limit of runs. Throws `auth.busy` when too many wait. */
-export function createPasswords(argon2: Argon2 = bunArgon2): Passwords {
+/** Passwords under one limit of runs, each of which is told. Throws `auth.busy` when too many wait. */
+export function createPasswords(argon2: Argon2 = bunArgon2, ran?: () => void): Passwords {
   const limited = createLimit(RUNS, WAITING)
   const nobody = hashOfNobody()
   return {
-    hash: (password) => limited(() => argon2.hash(password)),
+    hash: (password) =>
+      limited(() => {
+        ran?.()
+        return argon2.hash(password)
+      }),
     async verify(password, hash) {
-      const matches = await limited(() => argon2.verify(password, hash ?? nobody))
+      const matches = await limited(() => {
+        ran?.()
+        return argon2.verify(password, hash ?? nobody)
+      })
       return matches && hash !== undefined
     },
   }

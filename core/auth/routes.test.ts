@@ -61,7 +61,8 @@ const send = async (method: string, path: string, authorization?: string, body?:
 
 test('a user is made, seen, changed and removed, and the password is never shown', async () => {
   const carol = { name: 'carol', role: 'viewer', password: 'canary-password' }
-  const view = { name: 'carol', role: 'viewer', created_at: '2027-01-15T08:00:00.000Z' }
+  const created_at = '2027-01-15T08:00:00.000Z'
+  const view = { name: 'carol', role: 'viewer', groups: [], created_at }
   const made = await send('POST', '/api/v1/users', admin, carol)
   expect({ status: made.status, body: made.body }).toEqual({ status: 201, body: view })
   expect((await send('GET', '/api/v1/users', admin)).body).toEqual({ users: [view] })
@@ -73,6 +74,12 @@ test('a user is made, seen, changed and removed, and the password is never shown
   const changed = await send('PATCH', '/api/v1/users/carol', admin, { role: 'admin' })
   expect(changed.body).toEqual({ ...view, role: 'admin' })
   expect((await send('GET', '/api/v1/whoami', login)).body).toEqual({ ...who, role: 'admin' })
+
+  await send('PATCH', '/api/v1/users/carol', admin, { groups: ['imaging'] })
+  expect((await send('GET', '/api/v1/users', admin)).body.users).toMatchObject([
+    { name: 'carol', role: 'admin', groups: ['imaging'] },
+  ])
+  expect((await send('GET', '/api/v1/whoami', login)).body).toMatchObject({ groups: ['imaging'] })
 
   const again = await send('POST', '/api/v1/users', admin, carol)
   expect({ status: again.status, code: again.body.code }).toEqual({
@@ -90,6 +97,12 @@ test.each([
   { name: 'a name in upper case', body: { name: 'Bob' }, field: 'name' },
   { name: 'a name with a path', body: { name: '../etc' }, field: 'name' },
   { name: 'a name of 65 characters', body: { name: 'x'.repeat(65) }, field: 'name' },
+  {
+    name: 'the name of a job’s login',
+    body: { name: 'job-0190e4a2-7f3a-7000-8000-000000000001' },
+    field: 'name',
+  },
+  { name: 'a group that is no word', body: { groups: ['a b'] }, field: 'groups[0]' },
   { name: 'an empty name', body: { name: '' }, field: 'name' },
   { name: 'a short password', body: { password: 'canary7' }, field: 'password' },
   { name: 'a role that we do not know', body: { role: 'root' }, field: 'role' },

@@ -17,8 +17,11 @@ export function userRoutes({ users, auth }: { users: Users; auth: Auth }): Hono<
   }
   return new Hono<ApiEnv>()
     .get('/api/v1/whoami', (c) => {
-      const { name, role, by } = c.get('principal')
-      return c.json({ name, role, by } satisfies WhoamiView)
+      const { name, role, by, groups } = c.get('principal')
+      return c.json({
+        ...{ name, role, by },
+        ...(groups ? { groups: [...groups] } : {}),
+      } satisfies WhoamiView)
     })
     .use('/api/v1/users', adminOnly)
     .use('/api/v1/users/:name', adminOnly)

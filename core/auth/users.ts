@@ -2,8 +2,10 @@
 import { asc, eq } from 'drizzle-orm'
 import type { UserInput, UserPatch, UserView } from '../../schemas/user.ts'
 import { conflictFaults, requestFaults } from '../faults.ts'
+import { randomToken } from '../seal.ts'
 import type { Db } from '../store/client.ts'
 import { users } from '../store/tables.ts'
+import type { Principal } from './auth.ts'
 import type { Passwords } from './passwords.ts'
 
 /** A row of the store, hash included: never to be sent to anybody. */
@@ -16,7 +18,7 @@ export interface Users {
   find(name: string): Promise<User | undefined>
   /** Throws `conflict.exists`. */
   create(input: UserInput): Promise<UserView>
-  /** Sets role, password or both at once. Throws `request.not-found`. */
+  /** Sets role, password, groups or several at once. Throws `request.not-found`. */
   change(name: string, patch: UserPatch): Promise<UserView>
   /** Throws `request.not-found`. */
   remove(name: string): Promise<void>
@@ -40,9 +42,9 @@ export function createUsers({ db, now, passwords, onChange }: UsersParts): Users
     async find(name) {
       return (await db.read.select().from(users).where(eq(users.name, name)))[0]
     },
-    async create({ name, role, password }) {
+    async create({ name, role, password, groups = [] }) {
       const passwordHash = await passwords.hash(password)
-      const row = { name, role, passwordHash, createdAt: now() }
+      const row = { name, role, passwordHash, groups, epoch: randomToken(128), createdAt: now() }
       const [made] = await db.write((tx) =>
         tx.insert(users).values(row).onConflictDoNothing().returning(),
       )
@@ -54,8 +56,10 @@ export function createUsers({ db, now, passwords, onChange }: UsersParts): Users
       onChange(name)
       return userView(made)
     },
-    async change(name, { role, password }) {
+    async change(name, { role, password, groups }) {
       const changes = {
+        epoch: randomToken(128),
+        ...(groups === undefined ? {} : { groups }),
         ...(role === undefined ? {} : { role }),
         ...(password === undefined ? {} : { passwordHash: await passwords.hash(password) }),
       }
@@ -76,8 +80,17 @@ export function createUsers({ db, now, passwords, onChange }: UsersParts): Users
 
 const unknown = (name: string) => requestFaults.notFound(`there is no user ${name}`)
 
-const userView = ({ name, role, createdAt }: User): UserView => ({
+const userView = ({ name, role, groups, createdAt }: User): UserView => ({
   name,
   role,
+  groups: [...groups],
   created_at: new Date(createdAt).toISOString(),
+})
+
+/** Who that is, when it logs in. */
+export const principalOf = ({ name, role, groups }: User): Principal => ({
+  name,
+  role,
+  by: 'basic',
+  ...(groups.length > 0 ? { groups } : {}),
 })

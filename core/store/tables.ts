@@ -237,6 +237,9 @@ export const users = sqliteTable('users', {
   /** argon2id in PHC form. */
   passwordHash: text('password_hash').notNull(),
   createdAt: integer('created_at').notNull(),
+  groups: text('groups', { mode: 'json' }).$type<readonly string[]>().notNull().default([]),
+  /** Random, another one after each change: tokens that carry an older one are void. */
+  epoch: text('epoch').notNull().default(''),
 })
 
 /** Small facts of the appliance, by name. */

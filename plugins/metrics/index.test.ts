@@ -5,9 +5,9 @@ import { createField } from '../../appliance/field.ts'
 import { createHooks } from '../../core/hooks.ts'
 import type { ApiEnv } from '../../core/http/env.ts'
 import type { Job } from '../../core/jobs/job.ts'
+import { createRegistry } from '../../core/metrics/registry.ts'
 import type { Host } from '../../core/plugin.ts'
 import { metrics } from './index.ts'
-import { createRegistry } from './registry.ts'
 
 interface Family {
   readonly help: string
@@ -59,7 +59,8 @@ const STARTED = 1_000_000
 async function start() {
   const hooks = createHooks()
   const jobs = { count: async () => [{ status: 'queued', count: 3 }] }
-  metrics.setup({ hooks, jobs, now: () => STARTED } as unknown as Host, {})
+  const registry = createRegistry()
+  metrics.setup({ hooks, jobs, metrics: registry, now: () => STARTED } as unknown as Host, {})
   const api = new Hono<ApiEnv>()
   hooks.routes.call({
     ...{ api, open: new Hono<ApiEnv>(), field: createField() },

@@ -4,16 +4,14 @@ import { definePlugin } from '../../core/plugin.ts'
 import { createJobMetrics, watchStatuses } from './job-metrics.ts'
 import { metricsOperations } from './operations.ts'
 import { watchProcess } from './process-metrics.ts'
-import { createRegistry } from './registry.ts'
 
 const NAME = 'metrics'
 
-/** Counts and timings for Prometheus. */
+/** Shows what everybody counts, for Prometheus, and counts jobs and the process itself. */
 export const metrics = definePlugin({
   name: NAME,
   config: v.strictObject({}),
-  setup({ hooks, jobs, now }) {
-    const registry = createRegistry()
+  setup({ hooks, jobs, metrics: registry, now }) {
     const byStatus = watchStatuses(registry, jobs)
     const jobMetrics = createJobMetrics(registry, now())
     hooks.start.tapPromise(NAME, async (scope) => {

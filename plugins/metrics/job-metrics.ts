@@ -2,8 +2,8 @@
 import type { Sighting } from '../../core/hooks.ts'
 import type { Job } from '../../core/jobs/job.ts'
 import type { Jobs } from '../../core/jobs/jobs.ts'
+import type { Registry } from '../../core/metrics/registry.ts'
 import { SECOND } from '../../core/units.ts'
-import type { Registry } from './registry.ts'
 
 /** Seconds; from a launch that fails at once to the longest deadline of a report. */
 const BOUNDS = [1, 5, 15, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600, 7_200, 14_400]

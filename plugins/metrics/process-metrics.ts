@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { monitorEventLoopDelay } from 'node:perf_hooks'
+import type { Registry } from '../../core/metrics/registry.ts'
 import { SECOND } from '../../core/units.ts'
 import { version } from '../../core/version.ts'
-import type { Registry } from './registry.ts'
 
 const MICROSECONDS = 1e6
 const NANOSECONDS = 1e9

@@ -1,0 +1,2 @@
+ALTER TABLE `users` ADD `groups` text DEFAULT '[]' NOT NULL;--> statement-breakpoint
+ALTER TABLE `users` ADD `epoch` text DEFAULT '' NOT NULL;

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import { type FileHandle, open, rename, rm } from 'node:fs/promises'
-import { MiB } from '../../core/units.ts'
+import { open, rename, rm } from 'node:fs/promises'
 import { LARGEST_PATCHED, withBootInfoTable } from './boot-info-table.ts'
 import { isoFaults } from './faults.ts'
+import { ImageSink } from './image-sink.ts'
 import { type IsoLayout, type IsoOptions, planIso } from './layout.ts'
 import { SECTOR } from './sector.ts'
 import { structures } from './structures.ts'
 import type { IsoFile } from './tree.ts'
-
-/** Bytes moved at once. */
-const PIECE = MiB
 
 export interface WrittenIso {
   readonly sizeBytes: number
@@ -17,69 +14,12 @@ export interface WrittenIso {
   readonly sha256: string
 }
 
-/** Writes forward only, in large pieces, and hashes on the way. */
-class Sink {
-  readonly #file: FileHandle
-  readonly #hash = new Bun.CryptoHasher('sha256')
-  readonly #buffer = new Uint8Array(PIECE)
-  #filled = 0
-  #flushed = 0
-
-  constructor(file: FileHandle) {
-    this.#file = file
-  }
-
-  get position(): number {
-    return this.#flushed + this.#filled
-  }
-
-  /** Free part of the buffer: fill it, then `advance`. */
-  get room(): Uint8Array {
-    return this.#buffer.subarray(this.#filled)
-  }
-
-  async advance(count: number): Promise<void> {
-    this.#filled += count
-    if (this.#filled === PIECE) await this.flush()
-  }
-
-  async write(bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.length; ) {
-      const piece = bytes.subarray(at, at + this.room.length)
-      this.room.set(piece)
-      at += piece.length
-      await this.advance(piece.length)
-    }
-  }
-
-  /** Zeros up to the sector. */
-  async padTo(lba: number): Promise<void> {
-    const end = lba * SECTOR
-    if (this.position > end) throw new Error(`sector ${lba} of the image is already taken`)
-    while (this.position < end) {
-      const gap = this.room.subarray(0, end - this.position).fill(0)
-      await this.advance(gap.length)
-    }
-  }
-
-  async flush(): Promise<void> {
-    const bytes = this.#buffer.subarray(0, this.#filled)
-    this.#hash.update(bytes)
-    for (let at = 0; at < bytes.length; ) {
-      const { bytesWritten } = await this.#file.write(bytes, at, bytes.length - at)
-      at += bytesWritten
-    }
-    this.#flushed += this.#filled
-    this.#filled = 0
-  }
-
-  digest(): string {
-    return this.#hash.digest('hex')
-  }
-}
-
 /** Copies exactly the planned number of bytes; a file that grew or shrank since has no place. */
-async function copyFile(source: string, { path, sizeBytes }: IsoFile, sink: Sink): Promise<void> {
+async function copyFile(
+  source: string,
+  { path, sizeBytes }: IsoFile,
+  sink: ImageSink,
+): Promise<void> {
   const changed = (cause?: unknown) =>
     isoFaults.source(`${source}, meant as ${path}, can not be read as it was planned; try again`, {
       cause,
@@ -88,20 +28,20 @@ async function copyFile(source: string, { path, sizeBytes }: IsoFile, sink: Sink
     throw changed(cause)
   })
   if ((await file.stat()).size !== sizeBytes) throw changed()
-  for (let at = 0; at < sizeBytes; ) {
-    const { room } = sink
-    const { bytesRead } = await file.read(room, 0, Math.min(room.length, sizeBytes - at), at)
-    if (bytesRead === 0) throw changed()
-    at += bytesRead
-    await sink.advance(bytesRead)
-  }
+  await sink.copy(sizeBytes, async (room, at) => {
+    for (let done = 0; done < room.length; ) {
+      const { bytesRead } = await file.read(room, done, room.length - done, at + done)
+      if (bytesRead === 0) throw changed()
+      done += bytesRead
+    }
+  })
 }
 
 /** Pieces as they come; they must come to the size that was planned. */
 async function copyPieces(
   pieces: Iterable<Uint8Array>,
   { path, sizeBytes }: IsoFile,
-  sink: Sink,
+  sink: ImageSink,
 ): Promise<void> {
   let left = sizeBytes
   for (const piece of pieces) {
@@ -115,7 +55,7 @@ async function copyPieces(
     )
 }
 
-async function copyContent(file: IsoFile, sink: Sink): Promise<void> {
+async function copyContent(file: IsoFile, sink: ImageSink): Promise<void> {
   const { content } = file
   if (content instanceof Uint8Array) await sink.write(content)
   else if ('file' in content) await copyFile(content.file, file, sink)
@@ -136,7 +76,7 @@ async function patchedBytes({ content, path, sizeBytes }: IsoFile, lba: number) 
   return withBootInfoTable(bytes, lba)
 }
 
-async function emit(layout: IsoLayout, sink: Sink): Promise<void> {
+async function emit(layout: IsoLayout, sink: ImageSink): Promise<void> {
   for (const { lba, bytes } of structures(layout)) {
     await sink.padTo(lba)
     await sink.write(bytes)
@@ -148,7 +88,6 @@ async function emit(layout: IsoLayout, sink: Sink): Promise<void> {
     else await copyContent(file, sink)
   }
   await sink.padTo(layout.sizeBytes / SECTOR)
-  await sink.flush()
 }
 
 export interface WriteOptions {
@@ -163,10 +102,13 @@ async function writeTemporary(temporary: string, layout: IsoLayout, mode: number
   await using file = await open(temporary, 'wx', mode)
   // The umask may have taken bits away.
   await file.chmod(mode)
-  const sink = new Sink(file)
-  await emit(layout, sink)
-  await file.sync()
-  return sink.digest()
+  const sink = new ImageSink(file, layout.sizeBytes)
+  try {
+    await emit(layout, sink)
+    return await sink.end()
+  } finally {
+    await sink.abandon()
+  }
 }
 
 /** Writes a planned image; it appears under its name only when whole. */

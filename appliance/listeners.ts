@@ -51,7 +51,10 @@ function openApi(appliance: Appliance, listen: string, key: string, secure: bool
         ...(secure ? { tls: { key: certificates.key, cert: certificates.cert } } : {}),
         fetch(request, server) {
           const address = server.requestIP(request)?.address ?? ''
-          const env: ListenerEnv = { clientAddress: address.replace(/^::ffff:(?=\d+\.)/, '') }
+          const env: ListenerEnv = {
+            clientAddress: address.replace(/^::ffff:(?=\d+\.)/, ''),
+            keepOpen: () => server.timeout(request, 0),
+          }
           return apps.api.fetch(request, env)
         },
       })

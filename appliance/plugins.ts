@@ -3,6 +3,7 @@ import type { Plugin } from '../core/plugin.ts'
 import { iso } from '../plugins/iso/index.ts'
 import { media } from '../plugins/media/index.ts'
 import { metrics } from '../plugins/metrics/index.ts'
+import { oci } from '../plugins/oci/index.ts'
 import { osLinux } from '../plugins/os-linux/index.ts'
 import { payloads } from '../plugins/payloads/index.ts'
 import { redfish } from '../plugins/redfish/index.ts'
@@ -33,6 +34,7 @@ export const builtInPlugins: readonly Plugin[] = [
   redfishLenovo,
   redfishCisco,
   redfishOpenbmc,
+  oci,
   metrics,
   simulator,
 ]

@@ -6,6 +6,8 @@ import type { ApiEnv } from './env.ts'
 export interface ListenerEnv {
   readonly clientAddress?: string
   readonly clientCertificateName?: string
+  /** Takes the limit on silence off this request: a handler may work for long before it answers. */
+  readonly keepOpen?: () => void
   /** As @hono/node-server hands it. */
   readonly incoming?: { readonly socket?: { readonly remoteAddress?: string } }
 }

@@ -24,7 +24,7 @@ export const storageFaults = defineFaults('storage', {
 })
 
 /** No room on the disk, from the database or the file system, however deep it is wrapped. */
-function lacksRoom(error: unknown, depth = 0): boolean {
+export function lacksRoom(error: unknown, depth = 0): boolean {
   if (!(error instanceof Error) || depth > 5) return false
   const { code } = error as NodeJS.ErrnoException
   return code === 'SQLITE_FULL' || code === 'ENOSPC' || lacksRoom(error.cause, depth + 1)

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import * as v from 'valibot'
+import { HOUR, MiB } from '../../core/units.ts'
+
+const wholeNumber = (least: number, standard: number) =>
+  v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(least)), standard)
+
+/** The block `[oci]`. */
+export const OciConfig = v.strictObject({
+  sparse: v.pipe(
+    v.optional(v.picklist(['none', 'index', 'all']), 'index'),
+    v.description('which children a manifest may lack: none, an index its manifests, or all'),
+  ),
+  manifest_types: v.pipe(
+    v.optional(v.array(v.string()), []),
+    v.description('further media types that are taken as manifests'),
+  ),
+  manifest_max_bytes: v.pipe(wholeNumber(4 * MiB, 8 * MiB), v.description('largest manifest')),
+  upload_ttl_ms: v.pipe(
+    wholeNumber(1_000, 24 * HOUR),
+    v.description('an upload session without a call for so long is dropped'),
+  ),
+  upload_idle_ms: v.pipe(
+    wholeNumber(100, 120_000),
+    v.description('an upload without a byte for so long is cut; its bytes are kept'),
+  ),
+})
+export type OciConfig = v.InferOutput<typeof OciConfig>

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import type { Logger } from '../../core/log.ts'
+import type { Digest } from './digest.ts'
+
+/** Something that happened to an object; told after it stands. */
+export interface OciEvent {
+  readonly kind: 'push' | 'mount' | 'pull' | 'delete'
+  readonly what: 'blob' | 'manifest' | 'tag'
+  readonly repository: string
+  readonly digest: Digest
+  /** By which it was pushed, pulled or deleted. */
+  readonly tag?: string
+  readonly mediaType?: string
+  /** Of the object; of a pull: what was asked for. */
+  readonly bytes: number
+  /** Who. */
+  readonly by: string
+  readonly job?: string
+}
+
+export interface Events {
+  /** What a watcher throws is logged and changes nothing. */
+  onEvent(watch: (event: OciEvent) => void): void
+  tell(event: OciEvent): void
+}
+
+export function createEvents(log: Logger): Events {
+  const watchers: ((event: OciEvent) => void)[] = []
+  return {
+    onEvent: (watch) => void watchers.push(watch),
+    tell(event) {
+      for (const watch of watchers) {
+        try {
+          watch(event)
+        } catch (err) {
+          log.error({ err, event: event.kind }, 'a watcher of the registry failed')
+        }
+      }
+    },
+  }
+}

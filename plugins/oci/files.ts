@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import { mkdirSync, readdirSync } from 'node:fs'
+import { link, mkdir, open, rename, unlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Digest } from './digest.ts'
+import type { Paths } from './paths.ts'
+
+export const isMissing = (error: unknown) =>
+  (error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT'
+const exists = (error: unknown) => (error as NodeJS.ErrnoException).code === 'EEXIST'
+
+/** Brings a folder's entries to the disk: a new name survives a power cut only after this. */
+export async function syncFolder(folder: string): Promise<void> {
+  await using handle = await open(folder, 'r')
+  await handle.sync()
+}
+
+/** Removes a file that may be gone already. */
+export async function removeFile(path: string): Promise<void> {
+  await unlink(path).catch((error: unknown) => {
+    if (!isMissing(error)) throw error
+  })
+}
+
+/** The files of objects and the links of the layouts. Knows no rows. */
+export interface Files {
+  /** Writes a small object under its name, without waiting for the disk. Nobody may be reading it. */
+  writeFresh(digest: Digest, bytes: Uint8Array): Promise<void>
+  /** Puts bytes in the place of a damaged or missing object, on the disk when this resolves. */
+  replace(digest: Digest, bytes: Uint8Array): Promise<void>
+  /** Moves a synced file under its name, on the disk when this resolves. Whoever reads the old one goes on. */
+  take(digest: Digest, from: string): Promise<void>
+  /** Shows the object in the layout of a repository; `again` replaces a link to an older copy. */
+  show(repository: string, digest: Digest, again?: boolean): Promise<void>
+  hide(repository: string, digest: Digest): Promise<void>
+  /** Removes the object itself. */
+  remove(digest: Digest): Promise<void>
+}
+
+const LAYOUT_VERSION = '{"imageLayoutVersion":"1.0.0"}'
+
+/** All 256 folders of an algorithm, so that no push has to make and sync one. */
+async function makeFanOut(folder: string): Promise<void> {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  if (readdirSync(folder).length >= 256) return
+  for (let byte = 0; byte < 256; byte++) {
+    mkdirSync(join(folder, byte.toString(16).padStart(2, '0')), { recursive: true, mode: 0o700 })
+  }
+  await syncFolder(folder)
+}
+
+/** Makes the folders of the store; to be called once. */
+export async function makeFolders(paths: Paths): Promise<void> {
+  for (const folder of [paths.uploads, join(paths.root, 'repos'), join(paths.root, '_blobs')]) {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+  }
+  for (const algorithm of ['sha256', 'sha512']) {
+    await makeFanOut(join(paths.root, '_blobs', algorithm))
+  }
+  await syncFolder(join(paths.root, '_blobs'))
+  await syncFolder(paths.root)
+}
+
+async function linkOnce(from: string, to: string): Promise<void> {
+  await link(from, to).catch((error: unknown) => {
+    if (!exists(error)) throw error
+  })
+}
+
+async function linkAgain(from: string, to: string): Promise<void> {
+  const temporary = `${to}.${Bun.randomUUIDv7()}`
+  await link(from, temporary)
+  await rename(temporary, to)
+  // rename() of two names of one inode does nothing and leaves both.
+  await removeFile(temporary)
+}
+
+export function createFiles(paths: Paths): Files {
+  const layouts = new Set<string>()
+
+  const makeLayout = async (repository: string): Promise<void> => {
+    const folder = paths.repository(repository)
+    for (const algorithm of ['sha256', 'sha512']) {
+      await mkdir(join(folder, 'blobs', algorithm), { recursive: true, mode: 0o700 })
+    }
+    await writeFile(join(folder, 'oci-layout'), LAYOUT_VERSION)
+    layouts.add(repository)
+  }
+  const place = (digest: Digest) =>
+    join(paths.uploads, `${Bun.randomUUIDv7()}.tmp-${digest.slice(0, 6)}`)
+
+  return {
+    writeFresh: (digest, bytes) => writeFile(paths.blob(digest), bytes, { mode: 0o600 }),
+    async replace(digest, bytes) {
+      const temporary = place(digest)
+      try {
+        {
+          await using file = await open(temporary, 'wx', 0o600)
+          await file.writeFile(bytes)
+          await file.datasync()
+        }
+        await this.take(digest, temporary)
+      } finally {
+        await removeFile(temporary)
+      }
+    },
+    async take(digest, from) {
+      await rename(from, paths.blob(digest))
+      await syncFolder(paths.blobFolder(digest))
+    },
+    async show(repository, digest, again = false) {
+      const from = paths.blob(digest)
+      const to = paths.repositoryBlob(repository, digest)
+      const put = () => (again ? linkAgain(from, to) : linkOnce(from, to))
+      if (layouts.has(repository)) {
+        const failure = await put().catch((error: unknown) => error)
+        if (failure === undefined) return
+        if (!isMissing(failure)) throw failure
+      }
+      // A new repository, or one whose folder was removed behind us.
+      await makeLayout(repository)
+      await put()
+    },
+    hide: (repository, digest) => removeFile(paths.repositoryBlob(repository, digest)),
+    async remove(digest) {
+      await removeFile(paths.blob(digest))
+    },
+  }
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import type { Logger } from '../../core/log.ts'
+import type { Db } from '../../core/store/client.ts'
+import { MiB } from '../../core/units.ts'
+import type { OciConfig } from './config.ts'
+import { createDisk, type Disk } from './disk.ts'
+import { ociFaults } from './errors.ts'
+import { createEvents, type Events } from './events.ts'
+import { createFiles, type Files, makeFolders } from './files.ts'
+import { createFresh, type Fresh } from './fresh.ts'
+import { createLedger, type Ledger } from './ledger.ts'
+import { createLocks, type Locks } from './locks.ts'
+import { createManifests, type Manifests } from './manifests.ts'
+import { createObjects, type Objects } from './objects.ts'
+import { createPaths, type Paths } from './paths.ts'
+import { createRepositories, type Repositories } from './repositories.ts'
+import { checkRoom } from './room.ts'
+import { createTags, type Tags } from './tags.ts'
+import { createUploads, type Uploads } from './uploads.ts'
+
+/** Kept free for the database and what is on its way. */
+const RESERVE = 16 * MiB
+
+/**
+ * The registry's store: what the routes, the garbage collection, quotas, metrics and pages share.
+ *
+ * The truth is in the database; files hold the bytes, and the layouts below `repos/` are a view.
+ * Whoever deletes takes `repositoryLocks.alone(name)` and then, by digest, `objectLocks.alone(digest)`;
+ * a push of a manifest holds its repository shared, so that its children stay until it stands.
+ * Reads take no lock. Who changes rows itself calls `forget` of what it changed.
+ */
+export interface OciStore extends Events {
+  readonly db: Db
+  readonly paths: Paths
+  readonly files: Files
+  readonly disk: Disk
+  readonly ledger: Ledger
+  readonly fresh: Fresh
+  readonly repositoryLocks: Locks
+  readonly objectLocks: Locks
+  readonly repositories: Repositories
+  readonly objects: Objects
+  readonly manifests: Manifests
+  readonly tags: Tags
+  readonly uploads: Uploads
+  readonly config: OciConfig
+  readonly log: Logger
+  readonly now: () => number
+  /** Opens folders, restores what a crash left; to be called once, before the first call. */
+  open(scope: AsyncDisposableStack): Promise<void>
+  /** Throws `oci.storage-full` when so many bytes, as a sender announced, have no room. */
+  room(bytes: number): Promise<void>
+  /** Throws `oci.starting` until it is open. */
+  ready(): void
+}
+
+export interface StoreParts {
+  readonly db: Db
+  /** The plugin's folder. */
+  readonly root: string
+  readonly config: OciConfig
+  readonly log: Logger
+  readonly now: () => number
+}
+
+/** Puts the store together; opens nothing. */
+export function createStore({ db, root, config, log, now }: StoreParts): OciStore {
+  const paths = createPaths(root)
+  const files = createFiles(paths)
+  const disk = createDisk()
+  const ledger = createLedger(db)
+  const fresh = createFresh({ db, disk, files, paths, log })
+  const objectLocks = createLocks()
+  const objects = createObjects({ db, paths, files, ledger, fresh, locks: objectLocks, now })
+  const tags = createTags(db, now)
+  const manifests = createManifests({ db, objects, tags, now })
+  const uploads = createUploads({ paths, disk, log, now, ttlMs: config.upload_ttl_ms })
+  let opened = false
+  return {
+    ...createEvents(log),
+    ...{ db, paths, files, disk, ledger, fresh, objectLocks, objects, tags, manifests, uploads },
+    ...{ config, log, now },
+    repositoryLocks: createLocks(),
+    repositories: createRepositories(db),
+    async open(scope) {
+      await makeFolders(paths)
+      const restored = await fresh.restore()
+      if (restored > 0)
+        log.info({ objects: restored }, 'small objects were written again after a crash')
+      await uploads.open()
+      scope.use(disk)
+      scope.use(fresh)
+      scope.use(uploads)
+      opened = true
+    },
+    room: (bytes) => checkRoom(root, bytes, RESERVE),
+    ready() {
+      if (opened) return
+      throw ociFaults.starting('the registry is still being opened: try again in a moment', {
+        retryAfterSeconds: 1,
+      })
+    },
+  }
+}

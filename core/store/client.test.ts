@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { expect, test } from 'bun:test'
+import { sql } from 'drizzle-orm'
 import { temporaryDb } from '../../test/temporary-db.ts'
+import { databasePath } from './client.ts'
 
 /** `synchronous` as SQLite counts it: 1 is NORMAL, which in WAL syncs at checkpoints only. */
 const FULL = 2
@@ -19,4 +21,27 @@ test('every connection of the pool commits with an fsync, the first and the last
   } finally {
     for (const transaction of held) transaction.close()
   }
+})
+
+test('what writes and what reads sees a database that commits with an fsync', async () => {
+  await using temporary = await temporaryDb()
+  const { db } = temporary
+  const asked = sql`pragma synchronous`
+  expect(await db.write((tx) => tx.all<unknown>(asked))).toEqual([{ synchronous: FULL }])
+  expect(await db.read.all<unknown>(asked)).toEqual([{ synchronous: FULL }])
+})
+
+test.each([
+  ['file:/var/lib/slipway.db', '/var/lib/slipway.db'],
+  ['file:///var/lib/slip%20way.db', '/var/lib/slip way.db'],
+  ['file://localhost/var/slipway.db', '/var/slipway.db'],
+  ['file:slipway.db', 'slipway.db'],
+  ['libsql://db.example.org', undefined],
+  ['https://db.example.org', undefined],
+])('the URL %p names the file %p', (url, path) => {
+  expect(databasePath(url)).toBe(path)
+})
+
+test.each(['file:', 'file://other.example.org/slipway.db'])('%p is no database file', (url) => {
+  expect(() => databasePath(url)).toThrow('names no database file')
 })

@@ -4,8 +4,10 @@ import { join } from 'node:path'
 import { type Client, createClient } from '@libsql/client'
 import { drizzle } from 'drizzle-orm/libsql'
 import { migrate } from 'drizzle-orm/libsql/migrator'
+import { type Local, openLocal } from './local.ts'
 import type { Reader, Tx } from './tx.ts'
 import { createWriteQueue } from './write-queue.ts'
+import { createRemoteWriter } from './writer.ts'
 
 export type { Reader, Tx } from './tx.ts'
 
@@ -32,17 +34,27 @@ export interface DbOptions {
   readonly authToken?: string
 }
 
+/** The path that a `file:` URL names; undefined for one of a server. Throws for a file of another host. */
+export function databasePath(url: string): string | undefined {
+  if (!url.startsWith('file:')) return undefined
+  const [, host = '', path = ''] = /^file:(?:\/\/([^/]*))?([^?#]*)/.exec(url) ?? []
+  if (path !== '' && (host === '' || host === 'localhost')) return decodeURIComponent(path)
+  throw new Error(`"${url}" names no database file: write file:/absolute/path.db`)
+}
+
+function openRemote({ url, authToken }: DbOptions): Local {
+  const client = createClient({ url, ...(authToken ? { authToken } : {}) })
+  return { client, read: drizzle(client), writer: createRemoteWriter(client) }
+}
+
 /** Opens the database. The caller disposes it. Throws when it is not a database or can not be reached. */
 export async function openDb(options: DbOptions): Promise<Db> {
-  const client = createClient({
-    url: options.url,
-    ...(options.authToken ? { authToken: options.authToken } : {}),
-  })
+  const path = databasePath(options.url)
+  const { client, read, writer } = path === undefined ? openRemote(options) : openLocal(path)
   // `synchronous` stays at its default, FULL, on every connection of the pool: a step that was
   // journalled has to survive a power cut before the machine is touched (client.test.ts).
-  if (options.url.startsWith('file:')) await client.execute('pragma journal_mode = wal')
-  const read = drizzle(client)
-  const queue = createWriteQueue(client)
+  if (path !== undefined) await client.execute('pragma journal_mode = wal')
+  const queue = createWriteQueue(writer)
   return {
     read,
     client,

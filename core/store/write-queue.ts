@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import type { Client } from '@libsql/client'
-import { createWriteTransaction } from './begin-write.ts'
 import type { Tx } from './tx.ts'
+import type { Writer } from './writer.ts'
 
 /** All writes of one database, one after the other; those that wait share a transaction and its fsync. */
 export interface WriteQueue {
@@ -12,7 +11,15 @@ export interface WriteQueue {
 }
 
 /** Most writes in one commit: bounds how long the first of them waits for its answer. */
-const GROUP = 64
+const GROUP = 128
+/** A commit takes no more writes after so long: the event loop stands still meanwhile. */
+const LONGEST_GROUP_MS = 10
+/**
+ * Where many write, a commit waits until the last one is so many of its own lengths ago: the fsync
+ * stops the event loop too, and one for each write would leave no time for anything else.
+ */
+const PAUSE_PER_COMMIT = 4
+const LONGEST_PAUSE_MS = 40
 
 /** A write that waits. Neither function throws; what `run` rejects with, the caller has been told. */
 interface Waiting {
@@ -33,58 +40,77 @@ function waiting<T>(work: (tx: Tx) => Promise<T>): Waiting & { readonly answer: 
   }
 }
 
-/** Each in a savepoint: a failure undoes its own changes, and the others go on. */
-async function runGroup(tx: Tx, group: readonly Waiting[]): Promise<(() => void)[]> {
-  const committed: (() => void)[] = []
-  for (const each of group) {
+const pause = (ms: number) =>
+  new Promise<void>((resolve) => (ms >= 1 ? setTimeout(resolve, ms) : setImmediate(resolve)))
+
+export function createWriteQueue(writer: Writer): WriteQueue {
+  const queue: Waiting[] = []
+  let tail: Promise<void> = Promise.resolve()
+  let scheduled = false
+  /** No commit before, in ms of `performance.now()`, unless it would be a full one. */
+  let notBefore = 0
+
+  /** Each in a savepoint: a failure undoes its own changes, and the others go on. */
+  const runOne = async (tx: Tx, each: Waiting): Promise<(() => void) | undefined> => {
     let failure: { readonly error: unknown } | undefined
-    await tx
-      .transaction(async (inner) => {
+    try {
+      return await writer.savepoint(tx, async (inner) => {
         try {
-          committed.push(await each.run(inner))
+          return await each.run(inner)
         } catch (error) {
           failure = { error }
           throw error
         }
       })
-      .catch((error: unknown) => {
-        // Anything but its own failure, rolled back, ends the transaction: a full disk, say.
-        if (error !== failure?.error) throw error
-        each.fail(error)
-      })
+    } catch (error) {
+      // Anything but its own failure, rolled back, ends the transaction: a full disk, say.
+      if (error !== failure?.error) throw error
+      each.fail(error)
+      return undefined
+    }
   }
-  return committed
-}
 
-const turn = () => new Promise((resolve) => setImmediate(resolve))
-
-export function createWriteQueue(client: Client): WriteQueue {
-  const transaction = createWriteTransaction(client)
-  const queue: Waiting[] = []
-  let tail: Promise<void> = Promise.resolve()
-  let scheduled = false
-  let crowded = false
-
-  const commit = async (group: readonly Waiting[]): Promise<void> => {
+  /** Does the work of a group; what does not fit goes back to the head of the queue. */
+  const runGroup = async (tx: Tx, group: Waiting[]): Promise<(() => void)[]> => {
     const [first] = group
+    if (first && group.length === 1) return [await first.run(tx)]
+    const answers: (() => void)[] = []
+    const end = performance.now() + LONGEST_GROUP_MS
+    for (const [index, each] of group.entries()) {
+      if (performance.now() > end) {
+        queue.unshift(...group.splice(index))
+        break
+      }
+      const answer = await runOne(tx, each)
+      if (answer) answers.push(answer)
+    }
+    return answers
+  }
+
+  const commit = async (group: Waiting[]): Promise<void> => {
+    let ranAt = Number.POSITIVE_INFINITY
     try {
-      const tell = await transaction(async (tx) =>
-        first && group.length === 1 ? [await first.run(tx)] : runGroup(tx, group),
-      )
+      const tell = await writer.transaction(async (tx) => {
+        const answers = await runGroup(tx, group)
+        ranAt = performance.now()
+        return answers
+      })
       for (const each of tell) each()
     } catch (error) {
       // Nothing of the group stands. Whoever was told of a failure of its own keeps that answer.
       for (const each of group) each.fail(error)
     }
+    const now = performance.now()
+    const tookMs = group.length > 1 ? Math.max(0, now - ranAt) : 0
+    notBefore = now + Math.min(tookMs * PAUSE_PER_COMMIT, LONGEST_PAUSE_MS)
   }
 
   const drain = async (): Promise<void> => {
-    // Where many write, those who were just answered have more to write: they join after one turn.
-    if (crowded) await turn()
+    const waitMs = notBefore - performance.now()
+    // Where many write, those who were just answered have more to write: they join meanwhile.
+    if (waitMs > 0 && queue.length < GROUP) await pause(waitMs)
     scheduled = false
-    const group = queue.splice(0, GROUP)
-    crowded = group.length > 1
-    await commit(group)
+    await commit(queue.splice(0, GROUP))
     if (queue.length > 0) schedule()
   }
 

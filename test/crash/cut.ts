@@ -7,7 +7,7 @@
  * that carries this label first.
  */
 import { appendFileSync } from 'node:fs'
-import { Sqlite3Transaction } from '@libsql/client/sqlite3'
+import { WriteTransaction } from '../../core/store/local.ts'
 
 interface Statement {
   readonly sql: string
@@ -42,21 +42,20 @@ const open = new WeakMap<object, string[]>()
 
 const die = () => process.kill(process.pid, 'SIGKILL')
 
-const { execute, commit } = Sqlite3Transaction.prototype
+const { run, commit } = WriteTransaction.prototype
 
-Sqlite3Transaction.prototype.execute = function (this: Sqlite3Transaction, ...asked: unknown[]) {
-  const [statement] = asked
-  const label = typeof statement === 'object' ? meaning(statement as Statement) : undefined
+WriteTransaction.prototype.run = function (sql, args = []) {
+  const label = meaning({ sql, args })
   if (label) open.set(this, [...(open.get(this) ?? []), label])
-  return execute.apply(this, asked as Parameters<typeof execute>)
-} as typeof execute
+  return run.call(this, sql, args)
+}
 
-Sqlite3Transaction.prototype.commit = async function () {
+WriteTransaction.prototype.commit = function () {
   const labels = open.get(this)
   if (!labels) return commit.call(this)
   if (record) appendFileSync(record, `${labels.join('\n')}\n`)
   const here = labels.includes(wanted)
   if (here && when === 'before') die()
-  await commit.call(this)
+  commit.call(this)
   if (here && when === 'after') die()
 }

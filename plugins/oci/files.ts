@@ -37,6 +37,8 @@ export interface Files {
   remove(digest: Digest): Promise<void>
 }
 
+const SHOW_ATTEMPTS = 5
+
 const LAYOUT_VERSION = '{"imageLayoutVersion":"1.0.0"}'
 
 /** All 256 folders of an algorithm, so that no push has to make and sync one. */
@@ -112,14 +114,14 @@ export function createFiles(paths: Paths): Files {
       const from = paths.blob(digest)
       const to = paths.repositoryBlob(repository, digest)
       const put = () => (again ? linkAgain(from, to) : linkOnce(from, to))
-      if (layouts.has(repository)) {
+      if (!layouts.has(repository)) await makeLayout(repository)
+      // Whoever removes an empty repository may take its folder away at any of these moments.
+      for (let attempt = 1; ; attempt++) {
         const failure = await put().catch((error: unknown) => error)
         if (failure === undefined) return
-        if (!isMissing(failure)) throw failure
+        if (!isMissing(failure) || attempt === SHOW_ATTEMPTS) throw failure
+        await makeLayout(repository)
       }
-      // A new repository, or one whose folder was removed behind us.
-      await makeLayout(repository)
-      await put()
     },
     hide: (repository, digest) => removeFile(paths.repositoryBlob(repository, digest)),
     async remove(digest) {

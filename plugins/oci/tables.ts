@@ -102,9 +102,19 @@ export const tagHistory = sqliteTable(
     digest: text('digest'),
     at: integer('at').notNull(),
     by: text('by').notNull(),
+    action: text('action').$type<TagAction>().notNull().default('push'),
   },
   (table) => [index('oci_tag_history_tag').on(table.repository, table.tag, table.seq)],
 )
+
+export type TagAction =
+  | 'push'
+  | 'delete'
+  | 'rollback'
+  | 'retention'
+  | 'collect'
+  | 'import'
+  | 'rebuild'
 
 /** Holds an object and all that it points at against the sweep, for a running job say. */
 export const leases = sqliteTable(
@@ -130,4 +140,47 @@ export const leases = sqliteTable(
 export const freshBytes = sqliteTable('oci_fresh_bytes', {
   digest: text('digest').primaryKey(),
   bytes: blob('bytes', { mode: 'buffer' }).notNull(),
+})
+
+/** Small facts of those who take care of the store: rules, positions, last reports. */
+export const care = sqliteTable('oci_care', {
+  name: text('name').primaryKey(),
+  value: text('value', { mode: 'json' }).$type<unknown>().notNull(),
+})
+
+/** Something on the disk that is not as the rows say, or was. */
+export const findings = sqliteTable(
+  'oci_findings',
+  {
+    id: text('id').primaryKey(),
+    kind: text('kind').$type<FindingKind>().notNull(),
+    /** '' where it is about no one object. */
+    digest: text('digest').notNull(),
+    /** '' where it is about no one repository. */
+    repository: text('repository').notNull(),
+    detail: text('detail').notNull(),
+    foundAt: integer('found_at').notNull(),
+    repairedAt: integer('repaired_at'),
+    repairedBy: text('repaired_by').$type<RepairedBy>(),
+  },
+  (table) => [
+    index('oci_findings_digest').on(table.digest, table.repairedAt),
+    index('oci_findings_open').on(table.repairedAt, table.foundAt),
+  ],
+)
+
+export type FindingKind =
+  | 'content'
+  | 'size'
+  | 'missing'
+  | 'link'
+  | 'stray'
+  | 'index'
+  | 'row'
+  | 'layout'
+export type RepairedBy = 'push' | 'copy' | 'index' | 'row' | 'link'
+
+/** Objects that were taken over by their names; the scrub hashes them before all others. */
+export const unverified = sqliteTable('oci_unverified', {
+  digest: text('digest').primaryKey(),
 })

@@ -3,7 +3,7 @@ import { afterAll, expect, test } from 'bun:test'
 import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type MediaImage, readImage } from './media.ts'
+import { type MediaImage, nextPieceBytes, openImage, readImage } from './media.ts'
 import { KiB } from './units.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-image-'))
@@ -50,8 +50,8 @@ test.each([
 })
 
 test('pieces grow to the largest, and every one is a buffer of its own', async () => {
-  const pieces = await Array.fromAsync(readImage(image, 0, seam, 256 * KiB))
-  expect(pieces.slice(0, 5).map(({ length }) => length / KiB)).toEqual([64, 128, 256, 256, 256])
+  const pieces = await Array.fromAsync(readImage(image, 0, seam))
+  expect(pieces.slice(0, 5).map(({ length }) => length / KiB)).toEqual([64, 128, 256, 512, 512])
   expect(new Set(pieces.map(({ buffer }) => buffer)).size).toBe(pieces.length)
 })
 
@@ -66,4 +66,26 @@ test('a loop that ends early leaves no file open', async () => {
 test('a file that is shorter than its segment says is an error, not a short image', async () => {
   const longer = { ...image, segments: [{ file, start: 1, length: bytes.length }] }
   await expect(Array.fromAsync(readImage(longer))).rejects.toThrow('is shorter than its image says')
+})
+
+test('a reader at random fills what it is given, and holds one file at a time', async () => {
+  {
+    await using reader = openImage(image)
+    const room = new Uint8Array(10)
+    for (const at of [seam, 0, seam - 4, 0, bytes.length - 3]) {
+      const length = await reader.read(room, at)
+      expect(length).toBe(at === seam - 4 ? 4 : at === bytes.length - 3 ? 3 : 10)
+      expect(expected.subarray(at, at + length).equals(room.subarray(0, length))).toBe(true)
+      expect(openHere()).toBe(1)
+    }
+    expect(await reader.read(room, bytes.length)).toBe(0)
+  }
+  expect(openHere()).toBe(0)
+})
+
+test('a piece is never longer than allowed, and shrinks when less is allowed', () => {
+  expect(nextPieceBytes(0)).toBe(64 * KiB)
+  expect(nextPieceBytes(0, KiB)).toBe(KiB)
+  expect(nextPieceBytes(KiB, 96 * KiB)).toBe(2 * KiB)
+  expect(nextPieceBytes(512 * KiB, 96 * KiB)).toBe(96 * KiB)
 })

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import { open } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
+import { KiB } from './units.ts'
 
 /** Bytes of a file that stand at one place of an image. */
 export interface MediaSegment {
@@ -33,37 +34,87 @@ export interface MediaImage {
   readonly regions: readonly MediaRegion[]
 }
 
-/** The first piece of a read; each that follows is twice as long: small reads stay cheap, long ones get fast. */
-const FIRST_PIECE_BYTES = 65_536
+/** Reads an image into buffers of its caller; holds at most one file open. */
+export interface ImageReader extends AsyncDisposable {
+  /**
+   * Fills `room` from byte `at` of the image on, and says how far: up to the end of the segment at
+   * least one byte, at the end of the image 0. Throws when a file is shorter than its segment says.
+   */
+  read(room: Uint8Array, at: number): Promise<number>
+}
+
+/** A segment, and where in the image it begins. */
+interface Placed {
+  readonly segment: MediaSegment
+  readonly at: number
+}
+
+function segmentAt({ segments }: MediaImage, at: number): Placed | undefined {
+  let start = 0
+  for (const segment of segments) {
+    if (at < start + segment.length) return { segment, at: start }
+    start += segment.length
+  }
+  return undefined
+}
+
+/** Opens no file before the first read. */
+export function openImage(image: MediaImage): ImageReader {
+  let placed: Placed | undefined
+  let file: FileHandle | undefined
+  const close = async () => {
+    const handle = file
+    file = undefined
+    await handle?.close()
+  }
+  const enter = async (at: number) => {
+    const inside = placed && at >= placed.at && at < placed.at + placed.segment.length
+    if (inside && file) return
+    await close()
+    placed = segmentAt(image, at)
+    if (placed) file = await open(placed.segment.file, 'r')
+  }
+  return {
+    async read(room, at) {
+      await enter(at)
+      if (!placed || !file) return 0
+      const { segment } = placed
+      const from = at - placed.at
+      const want = Math.min(room.length, segment.length - from)
+      const { bytesRead } = await file.read(room, 0, want, segment.start + from)
+      if (bytesRead === 0 && want > 0)
+        throw new Error(`${segment.file} is shorter than its image says`)
+      return bytesRead
+    },
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+/** Of a long read the first piece is small, and each that follows twice as long: small reads stay cheap, long ones get fast. */
+const FIRST_PIECE_BYTES = 64 * KiB
+const LARGEST_PIECE_BYTES = 512 * KiB
+
+/** How long the piece behind one of `bytes` is, when `largest` are allowed; at the beginning `bytes` is 0. */
+export const nextPieceBytes = (bytes: number, largest = LARGEST_PIECE_BYTES): number =>
+  Math.min(largest, bytes === 0 ? FIRST_PIECE_BYTES : 2 * bytes)
 
 /**
- * The bytes from `start` up to but without `end`, in pieces of at most `largestPieceBytes`. Every
- * piece is a buffer of its own. Ending the loop early closes the file. Throws when a file is
- * shorter than its segment says.
+ * The bytes from `start` up to but without `end`. Every piece is a buffer of its own. Ending the
+ * loop early closes the file. Throws when a file is shorter than its segment says.
  */
 export async function* readImage(
   image: MediaImage,
   start = 0,
   end = image.sizeBytes,
-  largestPieceBytes = 524_288,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  let pieceBytes = Math.min(FIRST_PIECE_BYTES, largestPieceBytes)
-  let segmentStart = 0
-  for (const segment of image.segments) {
-    const from = Math.max(start, segmentStart)
-    const to = Math.min(end, segmentStart + segment.length)
-    if (from < to) {
-      await using file = await open(segment.file, 'r')
-      for (let at = from; at < to; ) {
-        const want = Math.min(pieceBytes, to - at)
-        const piece = new Uint8Array(want)
-        const { bytesRead } = await file.read(piece, 0, want, segment.start + at - segmentStart)
-        if (bytesRead === 0) throw new Error(`${segment.file} is shorter than its image says`)
-        yield bytesRead === want ? piece : piece.subarray(0, bytesRead)
-        at += bytesRead
-        pieceBytes = Math.min(2 * pieceBytes, largestPieceBytes)
-      }
-    }
-    segmentStart += segment.length
+  await using reader = openImage(image)
+  let pieceBytes = 0
+  for (let at = start; at < end; ) {
+    pieceBytes = nextPieceBytes(pieceBytes)
+    const piece = new Uint8Array(Math.min(pieceBytes, end - at))
+    const length = await reader.read(piece, at)
+    if (length === 0) return
+    yield length === piece.length ? piece : piece.subarray(0, length)
+    at += length
   }
 }

@@ -2,8 +2,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { clientAddressOf } from '../../core/http/client-address.ts'
 import type { Logger } from '../../core/log.ts'
-import { type MediaImage, readImage } from '../../core/media.ts'
-import { MiB } from '../../core/units.ts'
+import { type ImageReader, type MediaImage, nextPieceBytes, openImage } from '../../core/media.ts'
+import { KiB, MiB } from '../../core/units.ts'
 import { type Answer, answerTo } from './answer.ts'
 import type { Evidence, Witness } from './evidence.ts'
 import type { TokenLookup } from './token-lookup.ts'
@@ -19,50 +19,61 @@ export interface MediaServer {
   cut(jobId: string): void
 }
 
-/** A piece that goes out, and where in the image it stands. */
+/** What all responses together may hold of images: each reads smaller pieces when there are more. */
+const HELD_BYTES = 16 * MiB
+const SMALLEST_PIECE_BYTES = 64 * KiB
+const LARGEST_PIECE_BYTES = 512 * KiB
+
+/** The largest piece of one response when so many run; a power of two, so that it seldom changes. */
+export function pieceBytesFor(responses: number): number {
+  const share = 2 ** Math.floor(Math.log2(HELD_BYTES / responses))
+  return Math.min(LARGEST_PIECE_BYTES, Math.max(SMALLEST_PIECE_BYTES, share))
+}
+
+/** A piece that goes out, and where in the image it stands. It holds until the next is asked for. */
 interface Piece {
   readonly bytes: Uint8Array
   readonly at: number | undefined
 }
 
-/** What all responses together may hold of images, about: each reads smaller pieces when there are more. */
-const HELD_BYTES = 16 * MiB
-const SMALLEST_PIECE_BYTES = 65_536
-const LARGEST_PIECE_BYTES = 524_288
-
-const pieceBytesFor = (responses: number) =>
-  Math.min(LARGEST_PIECE_BYTES, Math.max(SMALLEST_PIECE_BYTES, Math.floor(HELD_BYTES / responses)))
-
+/** One buffer for all pieces of a response. A new one for each would wait for the collector by the hundred MiB. */
 async function* piecesOf(
   body: Answer['body'],
-  image: MediaImage,
-  pieceBytes: number,
+  reader: ImageReader,
+  largestBytes: () => number,
 ): AsyncGenerator<Piece> {
+  let pieceBytes = 0
+  let room = new Uint8Array(0)
   for (const part of body) {
     if (part instanceof Uint8Array) {
       yield { bytes: part, at: undefined }
       continue
     }
-    let at = part.start
-    for await (const bytes of readImage(image, part.start, part.end, pieceBytes)) {
-      yield { bytes, at }
-      at += bytes.length
+    for (let at = part.start; at < part.end; ) {
+      pieceBytes = nextPieceBytes(pieceBytes, largestBytes())
+      const wanted = Math.min(pieceBytes, part.end - at)
+      if (room.length < wanted || room.length > pieceBytes) room = new Uint8Array(wanted)
+      const length = await reader.read(room.subarray(0, wanted), at)
+      if (length === 0) throw new Error('the image ends before its size')
+      yield { bytes: room.subarray(0, length), at }
+      at += length
     }
   }
 }
 
-/** Resolves when the connection has taken the bytes; false when it is gone. */
+/**
+ * Resolves when the kernel has all of the bytes, and their buffer may be filled anew; false when the
+ * connection is gone. Only the callback says that: a write that returned true may still be queued.
+ */
 function write(response: ServerResponse, bytes: Uint8Array): Promise<boolean> {
   return new Promise((resolve) => {
     if (response.destroyed) return resolve(false)
-    const settle = () => {
-      response.off('drain', settle)
-      response.off('close', settle)
-      resolve(!response.destroyed)
-    }
-    if (response.write(bytes)) return resolve(true)
-    response.on('drain', settle)
-    response.on('close', settle)
+    const gone = () => resolve(false)
+    response.once('close', gone)
+    response.write(bytes, (error) => {
+      response.off('close', gone)
+      resolve(!error && !response.destroyed)
+    })
   })
 }
 
@@ -72,22 +83,19 @@ async function send(
   answer: Answer,
   image: MediaImage,
   witness: Witness,
-  pieceBytes: number,
+  largestBytes: () => number,
 ): Promise<void> {
-  const pieces = piecesOf(answer.body, image, pieceBytes)
+  await using reader = openImage(image)
+  const pieces = piecesOf(answer.body, reader, largestBytes)
   // The first piece comes before the status: an image that can not be read is a 500, not a stump.
   let next = await pieces.next()
   response.writeHead(answer.status, answer.headers)
-  try {
-    for (; !next.done; next = await pieces.next()) {
-      const { bytes, at } = next.value
-      if (!(await write(response, bytes))) return
-      if (at !== undefined) witness.read(at, at + bytes.length)
-    }
-    response.end()
-  } finally {
-    await pieces.return(undefined)
+  for (; !next.done; next = await pieces.next()) {
+    const { bytes, at } = next.value
+    if (!(await write(response, bytes))) return
+    if (at !== undefined) witness.read(at, at + bytes.length)
   }
+  response.end()
 }
 
 const refuse = (response: ServerResponse, status: 404 | 405 | 500): void => {
@@ -102,6 +110,7 @@ export function createMediaServer(parts: {
   readonly log: Logger
 }): MediaServer {
   const running = new Map<ServerResponse, string>()
+  const largestBytes = () => pieceBytesFor(running.size)
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { method } = request
@@ -119,7 +128,7 @@ export function createMediaServer(parts: {
     running.set(response, job.id)
     try {
       if (method === 'HEAD') response.writeHead(answer.status, answer.headers).end()
-      else await send(response, answer, published.image, witness, pieceBytesFor(running.size))
+      else await send(response, answer, published.image, witness, largestBytes)
     } finally {
       running.delete(response)
       witness.end()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { sentence } from '../../core/faults.ts'
-import { ApplianceClient, type Reply } from './appliance-client.ts'
+import { ApplianceClient, type Reply } from '../../core/webhook/appliance-client.ts'
 import type { Disk } from './disk.ts'
 import type { Pace } from './pace.ts'
 import { type MachineScript, type Unit, unitsOf } from './scripts.ts'
@@ -75,7 +75,9 @@ class Play {
     this.#parts = parts
     this.#medium = medium
     this.#signal = signal
-    this.#client = new ApplianceClient(medium.job, parts.pace, parts.tell)
+    const { pace, tell } = parts
+    const pause = (ms: number, stop: AbortSignal) => pace.pause(ms, stop)
+    this.#client = new ApplianceClient(medium.job, { pause, tell })
     this.#startedAt = parts.now()
   }
 

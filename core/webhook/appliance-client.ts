@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-
 import * as v from 'valibot'
-import { sentence } from '../../core/faults.ts'
-import { type Undici, undici } from '../../core/undici.ts'
-import { MINUTE } from '../../core/units.ts'
 import type { JobDocument } from '../../schemas/job-document.ts'
-import type { Pace } from './pace.ts'
+import { sentence } from '../faults.ts'
+import { type Undici, undici } from '../undici.ts'
+import { MINUTE } from '../units.ts'
 
 /** What the appliance said. */
 export interface Reply {
@@ -14,6 +12,12 @@ export interface Reply {
   readonly retryAfterMs: number | undefined
   /** The job is over, whatever is reported now. */
   readonly over: boolean
+  /** Its clock, Unix ms, from `Date`. */
+  readonly date: number | undefined
+  /** Who answered. */
+  readonly baseUrl: string
+  /** The body as JSON; undefined when it is none. */
+  readonly body: unknown
 }
 
 /** When repeating ends. */
@@ -22,23 +26,32 @@ export interface Until {
   readonly givesUp: () => boolean
 }
 
+/** The machine's side of the calls: how it waits, and whom it tells. */
+export interface ApplianceClientParts {
+  readonly pause: (ms: number, signal: AbortSignal) => Promise<void>
+  readonly tell: (what: string, detail: string) => void
+  /** Called for each base URL that gave no answer, before the next is tried: it may cure the cause. */
+  readonly trouble?: (baseUrl: string, error: unknown) => Promise<void>
+}
+
 const TIMEOUT_MS = 15_000
 /** Between two tries: provisioning contract 0.2. */
 const LONGEST_PAUSE_MS = MINUTE
 const Over = v.object({ over: v.literal(true) })
 
-/** Speaks to the appliance of a job: its token, its pinned CA, the base URL that answered last. */
+/** A machine speaks to the appliance of its job: the job's token, its pinned CA, the base URL that answered last. */
 export class ApplianceClient implements AsyncDisposable {
-  readonly #job: JobDocument
-  readonly #pace: Pace
-  readonly #tell: (what: string, detail: string) => void
+  readonly #job: Pick<JobDocument, 'token' | 'ca_pem'>
+  readonly #parts: ApplianceClientParts
   readonly #agent: InstanceType<Undici['Agent']>
   #baseUrls: readonly string[]
 
-  constructor(job: JobDocument, pace: Pace, tell: (what: string, detail: string) => void) {
+  constructor(
+    job: Pick<JobDocument, 'token' | 'ca_pem' | 'base_urls'>,
+    parts: ApplianceClientParts,
+  ) {
     this.#job = job
-    this.#pace = pace
-    this.#tell = tell
+    this.#parts = parts
     this.#baseUrls = job.base_urls.map((url) => url.replace(/\/+$/, ''))
     this.#agent = new (undici().Agent)({
       connections: 1,
@@ -48,17 +61,23 @@ export class ApplianceClient implements AsyncDisposable {
     })
   }
 
+  /** Where the next call goes first: the base URL that answered last. */
+  get baseUrl(): string {
+    return this.#baseUrls[0] ?? ''
+  }
+
   /** Tries each base URL in turn, and stays with the one that answers. Throws when none does. */
   async post(path: string, body: unknown, signal: AbortSignal): Promise<Reply> {
     const failures: unknown[] = []
     for (const baseUrl of this.#baseUrls) {
       try {
-        const reply = await this.#post(`${baseUrl}${path}`, body, signal)
+        const reply = await this.#post(baseUrl, path, body, signal)
         this.#baseUrls = [baseUrl, ...this.#baseUrls.filter((other) => other !== baseUrl)]
         return reply
       } catch (error) {
         signal.throwIfAborted()
         failures.push(error)
+        await this.#parts.trouble?.(baseUrl, error)
       }
     }
     const cause = failures[0]
@@ -79,10 +98,11 @@ export class ApplianceClient implements AsyncDisposable {
         if (until.answered(reply)) return reply
       } catch (error) {
         signal.throwIfAborted()
-        this.#tell('no answer', sentence(error))
+        this.#parts.tell('no answer', sentence(error))
       }
       if (until.givesUp()) return reply
-      await this.#pace.pause(reply?.retryAfterMs ?? pauseMs, signal)
+      const asked = reply?.retryAfterMs ?? pauseMs
+      await this.#parts.pause(Math.min(asked, LONGEST_PAUSE_MS), signal)
     }
   }
 
@@ -90,8 +110,8 @@ export class ApplianceClient implements AsyncDisposable {
     await this.#agent.destroy()
   }
 
-  async #post(url: string, body: unknown, signal: AbortSignal): Promise<Reply> {
-    const response = await undici().request(url, {
+  async #post(baseUrl: string, path: string, body: unknown, signal: AbortSignal): Promise<Reply> {
+    const response = await undici().request(`${baseUrl}${path}`, {
       method: 'POST',
       dispatcher: this.#agent,
       signal,
@@ -101,21 +121,25 @@ export class ApplianceClient implements AsyncDisposable {
       },
       body: JSON.stringify(body),
     })
-    const text = await response.body.text()
+    const json = parsed(await response.body.text())
     const seconds = Number(response.headers['retry-after'])
+    const date = Date.parse(String(response.headers['date']))
     return {
       status: response.statusCode,
       retryAfterMs: seconds > 0 ? seconds * 1_000 : undefined,
-      over: saysOver(text),
+      over: v.is(Over, json),
+      date: Number.isNaN(date) ? undefined : date,
+      baseUrl,
+      body: json,
     }
   }
 }
 
-function saysOver(text: string): boolean {
+function parsed(text: string): unknown {
   try {
-    return v.is(Over, JSON.parse(text))
+    return JSON.parse(text)
   } catch {
     // Not JSON: an answer of something else on the way, which says nothing about the job.
-    return false
+    return undefined
   }
 }

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import * as v from 'valibot'
 
-/** `/job.json` on the task ISO: how the machine reaches us and proves which job it is. */
-export const JobDocument = v.strictObject({
+/**
+ * `/job.json` on the task ISO: how the machine reaches us and proves which job it is. The machine's
+ * image may be older than the appliance: it passes over what it does not know.
+ */
+export const JobDocument = v.object({
   schema: v.literal('slipway.job/1'),
   job_id: v.pipe(v.string(), v.uuid()),
   /** Serials and aliases of the machine; none that another machine shares. */
@@ -14,12 +17,14 @@ export const JobDocument = v.strictObject({
   claim_url: v.string(),
   report_url: v.string(),
   log_url: v.string(),
+  /** Where the installed system calls home: path below `http://<host of the base URL>:<port>`. */
+  booted: v.optional(v.object({ port: v.number(), path: v.string() })),
   token: v.string(),
   ca_pem: v.optional(v.string()),
   /** RFC 3339; the machine's clock is set to at least this before certificates are judged. */
   not_before: v.optional(v.string()),
   registry: v.optional(
-    v.strictObject({
+    v.object({
       base_url: v.string(),
       user: v.string(),
       password: v.string(),

@@ -3,7 +3,7 @@ import type { JobDocument } from '../../schemas/job-document.ts'
 import type { Machine } from '../machines/machine.ts'
 import type { Job } from './job.ts'
 import type { JobParts } from './parts.ts'
-import { openToken } from './secrets.ts'
+import { openBootedToken, openToken } from './secrets.ts'
 
 const bracketed = (address: string) => (address.includes(':') ? `[${address}]` : address)
 
@@ -25,6 +25,8 @@ export async function jobDocument(
   facing: string,
 ): Promise<JobDocument> {
   const uuid = machine.survey?.uuid
+  // cloud-init knows no CA of ours: plain HTTP or nothing.
+  const port = parts.addresses.fieldPort('http')
   return {
     schema: 'slipway.job/1',
     job_id: job.id,
@@ -34,6 +36,9 @@ export async function jobDocument(
     claim_url: `/api/v1/claim/${job.id}`,
     report_url: `/api/v1/status-webhook/${encodeURIComponent(machine.serial)}`,
     log_url: `/api/v1/jobs/${job.id}/log`,
+    ...(port === undefined
+      ? {}
+      : { booted: { port, path: `/booted/${openBootedToken(parts.sealer, job)}` } }),
     token: openToken(parts.sealer, job),
     ca_pem: parts.caPem(),
     not_before: new Date(job.createdAt).toISOString(),

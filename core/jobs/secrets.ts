@@ -38,3 +38,7 @@ export const openToken = (sealer: Sealer, job: Job): string =>
 
 export const openMediaToken = (sealer: Sealer, job: Job): string =>
   sealer.open(job.sealedMediaToken, place(job.id, 'media-token'))
+
+/** Opens nothing but the one call of the installed system. */
+export const openBootedToken = (sealer: Sealer, job: Job): string =>
+  sealer.open(job.sealedBootedToken, place(job.id, 'booted-token'))

@@ -60,13 +60,18 @@ async function progress(parts: JobParts, job: Job, report: StatusReport): Promis
 }
 
 /** A unit is its workflow's; what the dispatcher says of itself (`machine.mismatch`) is a code already. */
+const isCode = (step: string) => /^machine\.[a-z-]+$/.test(step)
+
 const codeOf = (step: string) =>
-  /^machine\.[a-z-]+$/.test(step) ? step : `workflow.${step.replace(/\.service$/, '')}`
+  isCode(step) ? step : `workflow.${step.replace(/\.service$/, '')}`
 
 function endingOf(report: StatusReport): Ending {
   if (report.status === 'success') return { result: 'succeeded' }
   const step = report.failed_step || 'unknown'
   const said = report.message ? `: ${report.message}` : ''
+  if (isCode(step) && report.message) {
+    return { result: 'failed', step, code: step, reason: report.message }
+  }
   return {
     result: 'failed',
     step,

@@ -5,6 +5,7 @@ import { caExport } from './ca.ts'
 import type { CliCommand } from './command.ts'
 import { completionCommand } from './completion-command.ts'
 import { configCheck, configPrint } from './config-commands.ts'
+import { dispatchCommand } from './dispatch.ts'
 import { helpCommand } from './help-command.ts'
 import { installCommand } from './install.ts'
 import { jobCancel, jobRetry, jobWatch } from './job-actions.ts'
@@ -41,6 +42,7 @@ export function coreCommands(all: () => readonly CliCommand[]): readonly CliComm
     ...[profileAdd, profileList, profileUse, profileRemove],
     ...[configCheck, configPrint],
     installCommand,
+    dispatchCommand,
     completionCommand(all),
     versionCommand,
     helpCommand(all),

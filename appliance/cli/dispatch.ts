@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+import type { Flags, OptionSpecs } from '../../core/command.ts'
 import { SECOND } from '../../core/units.ts'
 import { version } from '../../core/version.ts'
-import type { CliCommand, OptionSpecs } from './command.ts'
+import type { CliCommand } from './command.ts'
 import { EXIT } from './exit.ts'
-import type { Flags } from './flags.ts'
 import { usageProblem } from './problem.ts'
 
 // Names and defaults: provisioning contract 1.5.

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import { Fault } from '../../../core/faults.ts'
+import { MiB } from '../../../core/units.ts'
+import { clientFaults } from './faults.ts'
+import { startPatience } from './patience.ts'
+import { pieceBytes } from './piece-size.ts'
+import type { Registry, UploadSession } from './registry.ts'
+import { pushScope } from './scope.ts'
+import {
+  type BlobSource,
+  type Outcome,
+  patienceFor,
+  type TransferOptions,
+  unwatched,
+} from './transfer.ts'
+import { createUploadMemory, type UploadMemory } from './upload-memory.ts'
+
+export interface UploadOptions extends TransferOptions {
+  /** Repository of the same registry that has the blob. */
+  readonly mountFrom?: string | undefined
+  /** Knows the sessions of earlier attempts, also of processes that were killed. */
+  readonly memory?: UploadMemory
+}
+
+/** Goes in one request: asking where it stands would take as long. */
+const SMALL_BYTES = MiB
+/** Refusals of one place before the session is given up. */
+const MOST_MISSES = 5
+
+/**
+ * Brings a blob into a repository, however often the connection is cut: asks the registry how much
+ * it has, and sends the rest. Does nothing when it is there already.
+ */
+export async function uploadBlob(
+  registry: Registry,
+  repository: string,
+  source: BlobSource,
+  options: UploadOptions,
+): Promise<Outcome> {
+  const upload = new Upload(registry, repository, source, options)
+  const patience = startPatience(patienceFor(source.blob, options))
+  for (;;) {
+    try {
+      const outcome = await upload.attempt(() => patience.moved())
+      options.watch?.ends(source.blob, outcome)
+      return outcome
+    } catch (error) {
+      if (await upload.startsAnew(error)) continue
+      await patience.after(error)
+    }
+  }
+}
+
+class Upload {
+  readonly #registry: Registry
+  readonly #repository: string
+  readonly #source: BlobSource
+  readonly #options: UploadOptions
+  readonly #memory: UploadMemory
+  /** Connections that broke: the pieces get smaller. */
+  #cuts = 0
+  #misses = 0
+  #resumedFromMemory = false
+
+  constructor(registry: Registry, repository: string, source: BlobSource, options: UploadOptions) {
+    this.#registry = registry
+    this.#repository = repository
+    this.#source = source
+    this.#options = options
+    this.#memory = options.memory ?? createUploadMemory()
+  }
+
+  async attempt(moved: () => void): Promise<Outcome> {
+    const { digest, size } = this.#source.blob
+    const { signal } = this.#options
+    const scopes = [pushScope(this.#repository)]
+    const known = await this.#registry.headBlob(this.#repository, digest, { scopes, signal })
+    if (known !== undefined) {
+      await this.#memory.forget(this.#key)
+      return 'present'
+    }
+    let session = (await this.#resumed()) ?? (await this.#begun())
+    if (session === 'mounted') return 'mounted'
+    this.#stands(session.offsetBytes, 0)
+    const small = size <= SMALL_BYTES && session.offsetBytes === 0
+    while (!small && session.offsetBytes < size) {
+      session = await this.#piece(session)
+      moved()
+    }
+    await this.#commit(session, small)
+    return 'sent'
+  }
+
+  /** Is the answer to this error a new session? An old one may hold other bytes than we think. */
+  async startsAnew(error: unknown): Promise<boolean> {
+    this.#cuts++
+    const isRefusal = error instanceof Fault && error.code === REFUSED
+    if (!isRefusal || !this.#resumedFromMemory) return false
+    this.#resumedFromMemory = false
+    await this.#memory.forget(this.#key)
+    return true
+  }
+
+  get #key() {
+    const { origin } = this.#registry
+    return { origin, repository: this.#repository, digest: this.#source.blob.digest }
+  }
+
+  async #resumed(): Promise<UploadSession | undefined> {
+    const location = await this.#memory.recall(this.#key)
+    if (location === undefined) return undefined
+    const { signal } = this.#options
+    const session = await this.#registry.uploadStatus(this.#repository, location, signal)
+    if (session && session.offsetBytes <= this.#source.blob.size) {
+      this.#resumedFromMemory = true
+      return session
+    }
+    await this.#memory.forget(this.#key)
+    return undefined
+  }
+
+  async #begun(): Promise<UploadSession | 'mounted'> {
+    const { mountFrom, signal } = this.#options
+    const { digest } = this.#source.blob
+    const mount = { digest, ...(mountFrom === undefined ? {} : { from: mountFrom }) }
+    const begun = await this.#registry.startUpload(this.#repository, mount, signal)
+    if (begun !== 'mounted') await this.#memory.keep(this.#key, begun.location)
+    return begun
+  }
+
+  async #piece(session: UploadSession): Promise<UploadSession> {
+    const { size } = this.#source.blob
+    const from = session.offsetBytes
+    const most = pieceBytes(size, this.#cuts, session.leastPieceBytes)
+    const to = Math.min(size, from + most)
+    const body = { sizeBytes: to - from, open: () => this.#counted(from, to) }
+    const { signal } = this.#options
+    const next = await this.#registry.sendPiece(this.#repository, session, body, signal)
+    if (next === 'gone') {
+      await this.#memory.forget(this.#key)
+      throw clientFaults.busy(`${this.#registry.origin} has forgotten the upload`)
+    }
+    if (next === 'elsewhere') return this.#missed(session)
+    if (next.offsetBytes <= from || next.offsetBytes > size) {
+      await this.#memory.forget(this.#key)
+      throw clientFaults.protocol(`${this.#registry.origin} took a piece and stands where it stood`)
+    }
+    this.#misses = 0
+    if (next.location !== session.location) await this.#memory.keep(this.#key, next.location)
+    this.#stands(next.offsetBytes, 0)
+    return { leastPieceBytes: session.leastPieceBytes, ...next }
+  }
+
+  /** It has more or less than we thought, or still takes what a cut connection left behind. */
+  async #missed({ location }: UploadSession): Promise<never> {
+    if (++this.#misses >= MOST_MISSES) {
+      this.#misses = 0
+      await this.#memory.forget(this.#key)
+      await this.#registry.cancelUpload(this.#repository, location)
+    }
+    throw clientFaults.busy(`${this.#registry.origin} stands at another place of the upload`)
+  }
+
+  async #commit({ location }: UploadSession, whole: boolean): Promise<void> {
+    const { digest, size } = this.#source.blob
+    const body =
+      whole && size > 0 ? { sizeBytes: size, open: () => this.#counted(0, size) } : undefined
+    const { signal } = this.#options
+    const done = await this.#registry.commitUpload(this.#repository, location, digest, body, signal)
+    await this.#memory.forget(this.#key)
+    if (!done) throw clientFaults.busy(`${this.#registry.origin} has forgotten the upload`)
+  }
+
+  async *#counted(fromBytes: number, toBytes: number): AsyncIterable<Uint8Array> {
+    let at = fromBytes
+    for await (const piece of this.#source.open(fromBytes, toBytes)) {
+      at += piece.byteLength
+      yield piece
+      this.#stands(at, piece.byteLength)
+    }
+  }
+
+  #stands(atBytes: number, movedBytes: number) {
+    const { watch = unwatched } = this.#options
+    watch.stands(this.#source.blob, atBytes, movedBytes)
+  }
+}
+
+const REFUSED = clientFaults.refused('').code

@@ -50,7 +50,9 @@ export function toProblem(error: unknown): CliProblem {
     const { code, message, details, kind } = error
     const word = kind.word ?? 'failure'
     const document = { error: word, code, message, ...(details ? { details } : {}) }
-    return new CliProblem(exitOfStatus(kind.status), document, { cause: error })
+    // Not the answer of anybody: the fault of a client that got none.
+    const exit = word === 'unavailable' ? EXIT.unreachable : exitOfStatus(kind.status)
+    return new CliProblem(exit, document, { cause: error })
   }
   const document = { error: 'failure', code: 'cli.unexpected', message: sentence(error) }
   return new CliProblem(EXIT.failure, document, { cause: error })

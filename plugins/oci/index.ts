@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { definePlugin } from '../../core/plugin.ts'
 import { createDoorman, type Doorman } from './access.ts'
+import { ociCommands } from './commands.ts'
 import { OciConfig } from './config.ts'
 import { mountRoutes } from './routes.ts'
 import { createStore, type OciStore } from './store.ts'
@@ -16,6 +17,7 @@ const NAME = 'oci'
 export const oci = definePlugin({
   name: NAME,
   config: OciConfig,
+  commands: ociCommands,
   migrations: join(import.meta.dir, 'migrations'),
   setup(host, config) {
     const { hooks } = host

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { open } from 'node:fs/promises'
+import { digestOf } from '../digest.ts'
 import type { Content } from './content.ts'
-import { digestOf } from './digest.ts'
 import { clientFaults } from './faults.ts'
 import { readFileRange } from './file-range.ts'
 import { ANNOTATION, type Descriptor, MEDIA } from './manifest.ts'

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { Fault } from '../../../core/faults.ts'
-import { checkDigest, type DigestCheck } from './digest.ts'
+import { checkDigest, type DigestCheck } from './digest-check.ts'
 import { clientFaults } from './faults.ts'
 import type { Descriptor } from './manifest.ts'
 import { networkFault } from './network-fault.ts'

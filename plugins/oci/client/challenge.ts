@@ -35,16 +35,16 @@ function parseOne(text: string): Challenge[] {
     if (scheme === undefined) return found
     const parameters: Record<string, string> = {}
     found.push({ scheme, parameters })
+    take(SPACES)
+    if (take(TOKEN68)) continue
     for (;;) {
       const before = at
       take(SEPARATORS)
       const name = take(TOKEN)?.[0].toLowerCase()
       take(SPACES)
       if (name === undefined || text[at] !== '=') {
-        // No parameter: the next scheme, unless it is this one's single value.
+        // No parameter: the next scheme.
         at = before
-        take(SPACES)
-        if (Object.keys(parameters).length === 0 && at > before) take(TOKEN68)
         break
       }
       at++

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import * as v from 'valibot'
 import type { Content } from './content.ts'
-import { checkDigest } from './digest.ts'
+import { checkDigest } from './digest-check.ts'
 import { clientFaults } from './faults.ts'
 import { type LayoutFiles, openLayoutFiles } from './layout-files.ts'
 import { ANNOTATION, Descriptor, isManifestType, parseManifest } from './manifest.ts'

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import * as v from 'valibot'
+import { isDigest } from '../digest.ts'
+import { DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST } from '../media-types.ts'
 import { clientFaults } from './faults.ts'
-import { isDigest } from './reference.ts'
 
 export const MEDIA = {
-  image: 'application/vnd.oci.image.manifest.v1+json',
-  index: 'application/vnd.oci.image.index.v1+json',
-  dockerImage: 'application/vnd.docker.distribution.manifest.v2+json',
-  dockerIndex: 'application/vnd.docker.distribution.manifest.list.v2+json',
+  image: OCI_MANIFEST,
+  index: OCI_INDEX,
+  dockerImage: DOCKER_MANIFEST,
+  dockerIndex: DOCKER_LIST,
   empty: 'application/vnd.oci.empty.v1+json',
   config: 'application/vnd.oci.image.config.v1+json',
   octets: 'application/octet-stream',

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+import { isDigest } from '../digest.ts'
+import { isRepositoryName, isTag } from '../names.ts'
 import { clientFaults } from './faults.ts'
 
 /** Where something lies: `[SCHEME://][HOST[:PORT]/]NAME[:TAG][@DIGEST]`. */
@@ -10,18 +12,12 @@ export interface Reference {
   readonly digest: string | undefined
 }
 
-const NAME = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/
-const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/
-const DIGEST = /^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/
-/** Names stand in URLs and in folders beside a host: the specification's limit, less a host. */
+/** As the registry has it. */
 const LONGEST_NAME = 200
 
-export const isDigest = (text: string) => DIGEST.test(text)
-export const isTag = (text: string) => TAG.test(text)
-export const isRepository = (text: string) => text.length <= LONGEST_NAME && NAME.test(text)
-
 /** What a manifest is asked for by: the digest when there is one, else the tag, else `latest`. */
-export const wanted = ({ tag, digest }: Reference) => digest ?? tag ?? 'latest'
+export const wanted = ({ tag, digest }: Pick<Reference, 'tag' | 'digest'>) =>
+  digest ?? tag ?? 'latest'
 
 /** Reads a reference. Throws `oci-client.reference`, which says what is wrong with it. */
 export function parseReference(text: string): Reference {
@@ -32,7 +28,7 @@ export function parseReference(text: string): Reference {
   const colon = named.indexOf(':')
   const repository = colon === -1 ? named : named.slice(0, colon)
   const tag = colon === -1 ? undefined : named.slice(colon + 1)
-  if (!isRepository(repository)) throw bad(text, nameTrouble(repository))
+  if (!isRepositoryName(repository)) throw bad(text, nameTrouble(repository))
   if (tag !== undefined && !isTag(tag)) {
     throw bad(text, 'a tag is 1 to 128 letters, digits, dots, dashes and underscores')
   }

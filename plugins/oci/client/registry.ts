@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import * as v from 'valibot'
 import { MINUTE } from '../../../core/units.ts'
-import { digestLike, digestOf } from './digest.ts'
+import { digestOf, isDigest } from '../digest.ts'
+import { digestLike } from './digest-check.ts'
 import { clientFaults } from './faults.ts'
 import { ACCEPTED, Descriptor, MEDIA } from './manifest.ts'
 import { readBytes } from './read-text.ts'
-import { isDigest } from './reference.ts'
 import { refusal } from './refusal.ts'
 import { CATALOG_SCOPE, deleteScope, pullScope, pushScope, type Scope } from './scope.ts'
 import { type Answer, type Exchange, header, type Transport } from './transport.ts'

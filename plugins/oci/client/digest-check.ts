@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+import { type DigestAlgorithm, digestOf, isDigest } from '../digest.ts'
 import { clientFaults } from './faults.ts'
 
 /** A running hash in the algorithm of `digest`. */
@@ -8,10 +9,13 @@ export interface DigestCheck {
   settle(what: string): void
 }
 
-const algorithmOf = (digest: string) => (digest.startsWith('sha512:') ? 'sha512' : 'sha256')
+const algorithmFor = (digest: string): DigestAlgorithm => {
+  if (isDigest(digest)) return digest.startsWith('sha512:') ? 'sha512' : 'sha256'
+  throw clientFaults.protocol(`\`${digest}\` is no digest of a kind that is known`)
+}
 
 export function checkDigest(digest: string): DigestCheck {
-  const algorithm = algorithmOf(digest)
+  const algorithm = algorithmFor(digest)
   const hash = new Bun.CryptoHasher(algorithm)
   return {
     update: (bytes) => void hash.update(bytes),
@@ -25,8 +29,5 @@ export function checkDigest(digest: string): DigestCheck {
   }
 }
 
-export const digestOf = (bytes: Uint8Array, algorithm: 'sha256' | 'sha512' = 'sha256') =>
-  `${algorithm}:${new Bun.CryptoHasher(algorithm).update(bytes).digest('hex')}`
-
 /** The digest of some bytes in the algorithm of another digest. */
-export const digestLike = (bytes: Uint8Array, other: string) => digestOf(bytes, algorithmOf(other))
+export const digestLike = (bytes: Uint8Array, other: string) => digestOf(bytes, algorithmFor(other))

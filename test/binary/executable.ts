@@ -80,6 +80,8 @@ export interface ServeOptions {
   /** As the process sees it. */
   readonly dataDir: string
   readonly env?: Readonly<Record<string, string>>
+  /** `table.key=value`, beside the listeners. */
+  readonly set?: readonly string[]
 }
 
 /** Starts `slipway serve` on free ports and waits for its first answer. The caller stops it. */
@@ -91,10 +93,10 @@ export async function startServe(options: ServeOptions): Promise<Serving> {
     https: `127.0.0.1:${https}`,
     bmc_https: `127.0.0.1:${fieldTls}`,
   }
-  const settings = Object.entries(listeners).flatMap(([key, listen]) => [
-    '--set',
-    `server.${key}=${listen}`,
-  ])
+  const settings = [
+    ...Object.entries(listeners).map(([key, listen]) => `server.${key}=${listen}`),
+    ...(options.set ?? []),
+  ].flatMap((setting) => ['--set', setting])
   const log = join(options.cwd, 'serve.log')
   const started = performance.now()
   const child = Bun.spawn([...options.command, 'serve', '--data', options.dataDir, ...settings], {

@@ -35,7 +35,7 @@ export function createBlobRoutes(store: OciStore) {
 
   const bodyOf = (digest: Digest, sizeBytes: number, range: ByteRange | undefined) => {
     const hot = sizeBytes <= SMALL_BYTES ? objects.hot(digest) : undefined
-    if (hot) return new Uint8Array(range ? hot.subarray(range.start, range.end) : hot)
+    if (hot) return range ? hot.subarray(range.start, range.end) : hot
     const file = Bun.file(objects.path(digest))
     return range ? file.slice(range.start, range.end) : file
   }

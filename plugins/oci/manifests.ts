@@ -33,7 +33,7 @@ export interface ManifestRecord {
 
 export interface ManifestPush {
   readonly digest: Digest
-  readonly bytes: Uint8Array
+  readonly bytes: Uint8Array<ArrayBuffer>
   readonly manifest: Manifest
   /** All of them point at it afterwards, or none. */
   readonly tags: readonly string[]
@@ -63,6 +63,8 @@ export interface Manifests {
     repository: string,
     digest: Digest,
   ): Promise<readonly { digest: Digest; kind: ReferenceKind }[]>
+  /** The manifest and everything below it, as far as references are known; referrers are not below. */
+  reachable(repository: string, digest: Digest): Promise<ReadonlySet<Digest>>
   /** One manifest that points at this object; undefined when none does. */
   parent(repository: string, child: Digest): Promise<Digest | undefined>
   /** To be called by whoever changes rows of manifests behind this. */
@@ -199,6 +201,16 @@ export function createManifests({ db, objects, tags: names, now }: ManifestParts
           ),
         )
       return rows as readonly { digest: Digest; kind: ReferenceKind }[]
+    },
+    async reachable(repository, digest) {
+      const rows = await db.read.all<{ digest: Digest }>(sql`
+        with recursive reached(digest) as (
+          select ${digest} union
+          select ${manifestReferences.child} from ${manifestReferences}
+          join reached on ${manifestReferences.manifest} = reached.digest
+          where ${manifestReferences.repository} = ${repository}
+        ) select digest from reached`)
+      return new Set(rows.map((row) => row.digest))
     },
     async parent(repository, child) {
       const [row] = await db.read

@@ -30,13 +30,18 @@ export interface Objects {
   /** Repositories that hold it, in the order of their names, at most 100 after `after`. */
   holders(digest: Digest, after?: string): Promise<readonly string[]>
   /** Bytes of a small object, from memory where they were asked for before. Throws ENOENT when its file is lost. */
-  bytes(digest: Digest): Promise<Uint8Array>
+  bytes(digest: Digest): Promise<Uint8Array<ArrayBuffer>>
   /** The same, when they are at hand. */
-  hot(digest: Digest): Uint8Array | undefined
+  hot(digest: Digest): Uint8Array<ArrayBuffer> | undefined
   /** Where its file lies, for whoever serves it. */
   path(digest: Digest): string
   /** Stores bytes that have this digest; `more` is committed with them. Heals a damaged copy. */
-  putBytes(repository: string, digest: Digest, bytes: Uint8Array, more?: Rows): Promise<void>
+  putBytes(
+    repository: string,
+    digest: Digest,
+    bytes: Uint8Array<ArrayBuffer>,
+    more?: Rows,
+  ): Promise<void>
   /** Takes a file that has this digest, was synced and is nobody else's. It is moved away. */
   putFile(repository: string, digest: Digest, path: string, sizeBytes: number): Promise<void>
   /** Lets the repository hold what another holds; false when the object is gone meanwhile. */
@@ -66,7 +71,7 @@ const same = (a: Uint8Array | undefined, b: Uint8Array) =>
 export function createObjects(parts: ObjectParts): Objects {
   const { db, paths, files, ledger, fresh, locks, now } = parts
   const links = createLru<number>(LINKS, () => 1)
-  const hot = createLru<Uint8Array>(HOT_BYTES, (bytes) => bytes.byteLength + ENTRY)
+  const hot = createLru<Uint8Array<ArrayBuffer>>(HOT_BYTES, (bytes) => bytes.byteLength + ENTRY)
 
   const linkQuery = db.read
     .select({ sizeBytes: blobs.sizeBytes })

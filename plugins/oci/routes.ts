@@ -7,6 +7,8 @@ import { createBlobRoutes } from './blob-routes.ts'
 import { type Call, json } from './call.ts'
 import { type Resource, resourceOf } from './call-path.ts'
 import { errorResponse, ociFaults } from './errors.ts'
+import { createListRoutes } from './list-routes.ts'
+import { createManifestRoutes } from './manifest-routes.ts'
 import type { OciStore } from './store.ts'
 import { createUploadRoutes } from './upload-routes.ts'
 
@@ -20,6 +22,8 @@ type Table = { readonly [K in Resource['kind']]?: Partial<Record<Method, Route<K
 function routeTable(store: OciStore): Table {
   const blobs = createBlobRoutes(store)
   const uploads = createUploadRoutes(store)
+  const manifests = createManifestRoutes(store)
+  const lists = createListRoutes(store)
   const base: Route<'base'> = async (call) => {
     await call.admit('list')
     return json(call, {})
@@ -28,8 +32,24 @@ function routeTable(store: OciStore): Table {
     blobs.get(call, repository, reference)
   const status: Route<'upload'> = (call, { repository, reference }) =>
     uploads.status(call, repository, reference)
+  const manifest: Route<'manifest'> = (call, { repository, reference }) =>
+    manifests.get(call, repository, reference)
+  const catalog: Route<'catalog'> = (call) => lists.catalog(call)
+  const tags: Route<'tags'> = (call, { repository }) => lists.tags(call, repository)
+  const referrers: Route<'referrers'> = (call, { repository, reference }) =>
+    lists.referrers(call, repository, reference)
+  const extensions: Route<'extensions'> = (call) => lists.extensions(call)
   return {
     base: { GET: base, HEAD: base },
+    catalog: { GET: catalog, HEAD: catalog },
+    extensions: { GET: extensions, HEAD: extensions },
+    tags: { GET: tags, HEAD: tags },
+    referrers: { GET: referrers, HEAD: referrers },
+    manifest: {
+      ...{ GET: manifest, HEAD: manifest },
+      PUT: (call, { repository, reference }) => manifests.put(call, repository, reference),
+      DELETE: (call, { repository, reference }) => manifests.remove(call, repository, reference),
+    },
     blob: {
       ...{ GET: blob, HEAD: blob },
       DELETE: (call, { repository, reference }) => blobs.remove(call, repository, reference),

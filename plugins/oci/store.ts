@@ -8,6 +8,8 @@ import { ociFaults } from './errors.ts'
 import { createEvents, type Events } from './events.ts'
 import { createFiles, type Files, makeFolders } from './files.ts'
 import { createFresh, type Fresh } from './fresh.ts'
+import { createGuards, type Guards } from './guards.ts'
+import { createLayouts, type Layouts } from './layouts.ts'
 import { createLedger, type Ledger } from './ledger.ts'
 import { createLocks, type Locks } from './locks.ts'
 import { createManifests, type Manifests } from './manifests.ts'
@@ -29,7 +31,7 @@ const RESERVE = 16 * MiB
  * a push of a manifest holds its repository shared, so that its children stay until it stands.
  * Reads take no lock. Who changes rows itself calls `forget` of what it changed.
  */
-export interface OciStore extends Events {
+export interface OciStore extends Events, Guards {
   readonly db: Db
   readonly paths: Paths
   readonly files: Files
@@ -43,6 +45,7 @@ export interface OciStore extends Events {
   readonly manifests: Manifests
   readonly tags: Tags
   readonly uploads: Uploads
+  readonly layouts: Layouts
   readonly config: OciConfig
   readonly log: Logger
   readonly now: () => number
@@ -75,10 +78,25 @@ export function createStore({ db, root, config, log, now }: StoreParts): OciStor
   const tags = createTags(db, now)
   const manifests = createManifests({ db, objects, tags, now })
   const uploads = createUploads({ paths, disk, log, now, ttlMs: config.upload_ttl_ms })
+  const layouts = createLayouts({ paths, tags, manifests, log })
   let opened = false
   return {
     ...createEvents(log),
-    ...{ db, paths, files, disk, ledger, fresh, objectLocks, objects, tags, manifests, uploads },
+    ...createGuards(),
+    ...{
+      db,
+      paths,
+      files,
+      disk,
+      ledger,
+      fresh,
+      objectLocks,
+      objects,
+      tags,
+      manifests,
+      uploads,
+      layouts,
+    },
     ...{ config, log, now },
     repositoryLocks: createLocks(),
     repositories: createRepositories(db),
@@ -90,6 +108,7 @@ export function createStore({ db, root, config, log, now }: StoreParts): OciStor
       await uploads.open()
       scope.use(disk)
       scope.use(fresh)
+      scope.use(layouts)
       scope.use(uploads)
       opened = true
     },

@@ -31,6 +31,8 @@ export interface Tags {
   list(repository: string, page: { after?: string; limit: number }): Promise<readonly string[]>
   /** With everything that is known of them. */
   entries(repository: string, page: { after?: string; limit: number }): Promise<readonly Tag[]>
+  /** Names that point at a manifest. */
+  of(repository: string, digest: Digest): Promise<readonly string[]>
   /** Newest first. */
   history(repository: string, tag: string, limit?: number): Promise<readonly TagChange[]>
   /** False when there was none. */
@@ -82,6 +84,13 @@ export function createTags(db: Db, now: () => number): Tags {
     },
     async entries(repository, { after = '', limit }) {
       return (await page(repository, after, limit)) as readonly Tag[]
+    },
+    async of(repository, digest) {
+      const rows = await db.read
+        .select({ name: tags.name })
+        .from(tags)
+        .where(and(eq(tags.repository, repository), eq(tags.digest, digest)))
+      return rows.map(({ name }) => name)
     },
     async history(repository, tag, limit = 1_000) {
       const rows = await db.read

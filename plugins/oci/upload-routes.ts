@@ -30,6 +30,13 @@ export function createUploadRoutes(store: OciStore) {
     return declared !== undefined && declared <= SMALL_BYTES
   }
 
+  /** Before the first byte is taken: is there room for what is announced, by disk and by quota? */
+  const admitBytes = async ({ request }: Call, access: Access, repository: string) => {
+    const bytes = declaredLength(request) ?? 0
+    await store.room(bytes)
+    await store.check.bytes(repository, bytes, access)
+  }
+
   const pushBytes = async (call: Call, access: Access, repository: string, digest: Digest) => {
     const bytes = await wholeBody(call.request, SMALL_BYTES, config.upload_idle_ms)
     const actual = digestOf(bytes, algorithmOf(digest))
@@ -38,6 +45,7 @@ export function createUploadRoutes(store: OciStore) {
         `the ${bytes.byteLength} bytes have the digest ${actual}, not ${digest}; nothing was stored`,
       )
     }
+    await store.check.bytes(repository, bytes.byteLength, access)
     await objects.putBytes(repository, digest, bytes)
     told(access, repository, digest, bytes.byteLength)
     return stored(repository, digest)
@@ -71,7 +79,7 @@ export function createUploadRoutes(store: OciStore) {
         await uploads.close(id)
       }
     }
-    await store.room(declaredLength(request) ?? 0)
+    await admitBytes(call, access, repository)
     const hasBody = request.body !== null && declaredLength(request) !== 0
     const last = { body: bodyOf(request, config.upload_idle_ms), from: range?.from }
     const sizeBytes = await uploads.finish(
@@ -112,7 +120,7 @@ export function createUploadRoutes(store: OciStore) {
     /** `PATCH` of a session: a chunk with `Content-Range`, or a stream without. */
     async append(call: Call, repository: string, id: string): Promise<Response> {
       checkName(repository)
-      await call.admit('push', repository)
+      const access = await call.admit('push', repository)
       const { request } = call
       const upload = uploads.get(repository, id)
       const range = chunkRange(request)
@@ -123,7 +131,7 @@ export function createUploadRoutes(store: OciStore) {
         )
       }
       call.keepOpen()
-      await store.room(declared ?? 0)
+      await admitBytes(call, access, repository)
       await uploads.append(id, bodyOf(request, config.upload_idle_ms), range?.from)
       return empty(202, uploadHeaders(uploads.get(repository, upload.id)))
     },

@@ -86,7 +86,7 @@ function uuidOf(serial: string): string {
 function systemResource({ system, manager, media }: WrittenController): [string, Resource] {
   const { uri, manufacturer, model, serial, bootTargets, resetTypes, more } = system
   const own = media.find(({ owner }) => owner === 'system')
-  return resource(uri, '#ComputerSystem.v1_4_0.ComputerSystem', {
+  return resource(uri, '#ComputerSystem.v1_13_0.ComputerSystem', {
     ...{ Id: uri.split('/').at(-1), Name: 'System', Manufacturer: manufacturer, Model: model },
     ...{ SerialNumber: serial, UUID: uuidOf(`${model} ${serial}`), PowerState: 'On' },
     MemorySummary: { TotalSystemMemoryGiB: 64 },
@@ -138,7 +138,7 @@ function services(controller: WrittenController): [string, Resource][] {
     resource(uri, `#${kind}.${kind}`, { Name: kind, ...links(members) })
   return [
     ['/redfish', { v1: `${ROOT}/` }],
-    resource(ROOT, '#ServiceRoot.v1_2_0.ServiceRoot', root),
+    resource(ROOT, '#ServiceRoot.v1_5_0.ServiceRoot', root),
     collection(`${ROOT}/Systems`, 'ComputerSystemCollection', [system.uri]),
     collection(`${ROOT}/Managers`, 'ManagerCollection', [manager.uri]),
     resource(`${ROOT}/SessionService`, '#SessionService.v1_1_0.SessionService', {

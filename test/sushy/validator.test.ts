@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/**
- * The DMTF's protocol validator at the simulator. Its sister for schemas wants DSP8010 from dmtf.org,
- * which no package registry has: resources come unchanged from captures instead.
- */
+/** The DMTF's protocol validator at the simulator; its sister for schemas is in `schemas.test.ts`. */
 import { expect, test } from 'bun:test'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -125,7 +125,13 @@ export const dellIdrac9Old: Personality = {
     },
     media: [{ uri: MEDIA, owner: 'manager' }],
     drives: managerDrives,
-    others: { [ATTRIBUTES]: { Id: 'iDRACAttributes', Attributes: {} } },
+    others: {
+      [ATTRIBUTES]: {
+        // As the R750's capture has it.
+        '@odata.type': '#DellAttributes.v1_0_0.DellAttributes',
+        ...{ Id: 'iDRACAttributes', Name: 'OEMAttributeRegistry', Attributes: {} },
+      },
+    },
   }),
 }
 

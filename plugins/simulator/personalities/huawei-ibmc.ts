@@ -101,6 +101,7 @@ const standardDrive = (id: string, mediaTypes: readonly string[]): WrittenDrive 
 }
 const actionInfo = {
   '@odata.type': '#ActionInfo.v1_1_0.ActionInfo',
+  ...{ Id: 'InsertMediaActionInfo', Name: 'Insert Media Action Info' },
   Parameters: [
     { Name: 'Image', Required: true, DataType: 'String' },
     {

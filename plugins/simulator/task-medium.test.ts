@@ -56,10 +56,14 @@ describe('a task medium', () => {
     expect(await read('TASK_0123456789A', files)).toBeUndefined()
   })
 
+  test('of a later appliance may say more than is known', async () => {
+    const files = { '/job.json': { ...job, later: 1 }, '/recipe.json': recipe }
+    expect(await read('TASK_0123456789A', files)).toEqual({ job, recipe })
+  })
+
   test.each([
     ['no JSON', { '/job.json': '{', '/recipe.json': recipe }],
     ['a job of another schema', { '/job.json': { ...job, schema: 'x/9' }, '/recipe.json': recipe }],
-    ['a member that the contract lacks', { '/job.json': { ...job, x: 1 }, '/recipe.json': recipe }],
     ['a recipe without target', { '/job.json': job, '/recipe.json': {} }],
     ['no recipe', { '/job.json': job }],
   ])('with %s is refused', async (_, files) => {

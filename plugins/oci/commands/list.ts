@@ -42,7 +42,9 @@ export const lsCommand: DeclaredCommand = {
     const wanted = createGlob(rest || '**')
     const rows = (await repositories(call, door, origin)).filter(({ name }) => wanted(name))
     if (flags.on('digests')) {
-      const tags = await Promise.all(rows.map(({ name }) => tagsOf(call, door, origin, name).catch(ignoreUnknown)))
+      const tags = await Promise.all(
+        rows.map(({ name }) => tagsOf(call, door, origin, name).catch(ignoreUnknown)),
+      )
       const digests = rows.flatMap(({ name }, at) =>
         (tags[at] ?? []).map(({ tag, digest }) => ({ reference: `${name}:${tag}`, digest })),
       )

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import { join } from 'node:path'
 import { defineFaults } from '../../core/faults.ts'
 import type { DigestAlgorithm } from './digest.ts'
 
@@ -50,14 +49,8 @@ interface Thread {
   terminate(): void
 }
 
-/** In the executable it stands compiled, at the place of its source (scripts/build.ts). */
-const WORKER = join(
-  import.meta.dir,
-  import.meta.dir.startsWith('/$bunfs') ? 'disk-worker.js' : 'disk-worker.ts',
-)
-
 function startThread(): Thread {
-  const worker = new Worker(WORKER)
+  const worker = new Worker(new URL('./disk-worker.ts', import.meta.url).href)
   const waiting = new Map<number, Waiting>()
   /** Failures that came before somebody asked. */
   const early = new Map<number, DiskAnswer>()
@@ -69,10 +62,8 @@ function startThread(): Thread {
     else judge(one, data)
     waiting.delete(data.id)
   }
-  let broken: Error | undefined
   worker.onerror = (event) => {
-    broken = diskFaults.failed(event.message)
-    for (const { reject } of waiting.values()) reject(broken)
+    for (const { reject } of waiting.values()) reject(diskFaults.failed(event.message))
     waiting.clear()
   }
   // The worker alone keeps no process alive.
@@ -83,8 +74,7 @@ function startThread(): Thread {
       new Promise((resolve, reject) => {
         const before = early.get(id)
         early.delete(id)
-        if (broken) reject(broken)
-        else if (before) judge({ resolve, reject }, before)
+        if (before) judge({ resolve, reject }, before)
         else waiting.set(id, { resolve, reject })
       }),
     terminate: () => worker.terminate(),

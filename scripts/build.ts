@@ -40,8 +40,7 @@ async function build(targetName: string, entry: string): Promise<string> {
   const stage = await mkdtemp(join(tmpdir(), 'slipway-build-'))
   try {
     await Bun.build({
-      // the thread of the registry is an entry of its own
-      entrypoints: [join(root, entry), join(root, 'plugins/oci/disk-worker.ts')],
+      entrypoints: [join(root, entry)],
       root,
       target: 'bun',
       // bytecode alone would mean CommonJS, where top-level await is an error
@@ -63,10 +62,8 @@ async function build(targetName: string, entry: string): Promise<string> {
     })
   } finally {
     await rm(stage, { recursive: true, force: true })
-    // copies: stack traces use the maps inside the executable
-    for (const map of [`${outfile}.map`, join(dirname(outfile), 'disk-worker.js.map')]) {
-      await rm(map, { force: true })
-    }
+    // a copy: stack traces use the map inside the executable
+    await rm(`${outfile}.map`, { force: true })
   }
   return target.outfile
 }

@@ -22,8 +22,6 @@ import { simulator } from '../plugins/simulator/index.ts'
 export const builtInPlugins: readonly Plugin[] = [
   payloads,
   osLinux,
-  // Before iso: what a machine needs to pull its image goes on the task ISO.
-  oci,
   iso,
   media,
   redfish,
@@ -36,6 +34,7 @@ export const builtInPlugins: readonly Plugin[] = [
   redfishLenovo,
   redfishCisco,
   redfishOpenbmc,
+  oci,
   metrics,
   simulator,
 ]

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { join } from 'node:path'
 import { definePlugin } from '../../core/plugin.ts'
-import { createAccessSystem } from './access-system.ts'
+import { createDoorman, type Doorman } from './access.ts'
 import { ociCommands } from './commands.ts'
 import { OciConfig } from './config.ts'
 import { mountRoutes } from './routes.ts'
-import { createStore } from './store.ts'
+import { createStore, type OciStore } from './store.ts'
 
 export type { Access, Doorman, OciAction } from './access.ts'
+export { streamBlob } from './client/blob-stream.ts'
+export { type Descriptor, type Manifest, parseManifest } from './client/manifest.ts'
+export { patiently } from './client/patience.ts'
+export { Registry } from './client/registry.ts'
+export { createTransport } from './client/transport.ts'
 export type { OciEvent } from './events.ts'
 export type { OciStore } from './store.ts'
 
@@ -22,29 +27,20 @@ export const oci = definePlugin({
   setup(host, config) {
     const { hooks } = host
     // Not before an appliance runs: a command sets plugins up without a database.
-    const build = () => {
-      const { db, log, now, dataDir: root } = host
-      const access = createAccessSystem(host, config)
-      return { access, store: createStore({ db, root, config, log, now }) }
-    }
-    let built: ReturnType<typeof build> | undefined
+    let opened: { readonly store: OciStore; readonly doorman: Doorman } | undefined
     const parts = () => {
-      built ??= build()
-      return built
+      const { db, log, now, dataDir: root } = host
+      opened ??= {
+        store: createStore({ db, root, config, log, now }),
+        doorman: createDoorman(host.auth),
+      }
+      return opened
     }
-    hooks.start.tapPromise(NAME, async (scope) => {
-      const { store, access } = parts()
-      await access.open(scope)
-      await store.open(scope)
-    })
+    hooks.start.tapPromise(NAME, (scope) => parts().store.open(scope))
     hooks.ready.tapPromise(NAME, async () => parts().store.ready())
-    hooks.submit.tapPromise(NAME, (submission) => parts().access.jobs.submit(submission))
-    hooks.prepare.tapPromise(NAME, (run) => parts().access.jobs.prepare(run))
-    hooks.changed.tap(NAME, (job) => parts().access.jobs.changed(job))
-    hooks.routes.tap(NAME, (routes) => {
-      const { store, access } = parts()
-      access.mount(routes)
-      mountRoutes(routes.open, store, access.doorman)
+    hooks.routes.tap(NAME, ({ open }) => {
+      const { store, doorman } = parts()
+      mountRoutes(open, store, doorman)
     })
   },
 })

@@ -3,7 +3,7 @@ import { afterAll, expect, test } from 'bun:test'
 import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type MediaImage, nextPieceBytes, openImage, readImage } from './media.ts'
+import { type MediaImage, openImage, readImage } from './media.ts'
 import { KiB } from './units.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-image-'))
@@ -81,11 +81,4 @@ test('a reader at random fills what it is given, and holds one file at a time', 
     expect(await reader.read(room, bytes.length)).toBe(0)
   }
   expect(openHere()).toBe(0)
-})
-
-test('a piece is never longer than allowed, and shrinks when less is allowed', () => {
-  expect(nextPieceBytes(0)).toBe(64 * KiB)
-  expect(nextPieceBytes(0, KiB)).toBe(KiB)
-  expect(nextPieceBytes(KiB, 96 * KiB)).toBe(2 * KiB)
-  expect(nextPieceBytes(512 * KiB, 96 * KiB)).toBe(96 * KiB)
 })

@@ -94,10 +94,6 @@ export function openImage(image: MediaImage): ImageReader {
 const FIRST_PIECE_BYTES = 64 * KiB
 const LARGEST_PIECE_BYTES = 512 * KiB
 
-/** How long the piece behind one of `bytes` is, when `largest` are allowed; at the beginning `bytes` is 0. */
-export const nextPieceBytes = (bytes: number, largest = LARGEST_PIECE_BYTES): number =>
-  Math.min(largest, bytes === 0 ? FIRST_PIECE_BYTES : 2 * bytes)
-
 /**
  * The bytes from `start` up to but without `end`. Every piece is a buffer of its own. Ending the
  * loop early closes the file. Throws when a file is shorter than its segment says.
@@ -108,13 +104,13 @@ export async function* readImage(
   end = image.sizeBytes,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   await using reader = openImage(image)
-  let pieceBytes = 0
+  let pieceBytes = FIRST_PIECE_BYTES
   for (let at = start; at < end; ) {
-    pieceBytes = nextPieceBytes(pieceBytes)
     const piece = new Uint8Array(Math.min(pieceBytes, end - at))
     const length = await reader.read(piece, at)
     if (length === 0) return
     yield length === piece.length ? piece : piece.subarray(0, length)
     at += length
+    pieceBytes = Math.min(2 * pieceBytes, LARGEST_PIECE_BYTES)
   }
 }

@@ -2,9 +2,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { clientAddressOf } from '../../core/http/client-address.ts'
 import type { Logger } from '../../core/log.ts'
-import { type ImageReader, type MediaImage, nextPieceBytes, openImage } from '../../core/media.ts'
-import { KiB, MiB } from '../../core/units.ts'
+import { type ImageReader, type MediaImage, openImage } from '../../core/media.ts'
+import { KiB } from '../../core/units.ts'
 import { type Answer, answerTo } from './answer.ts'
+import { type Buffers, createBuffers } from './buffers.ts'
 import type { Evidence, Witness } from './evidence.ts'
 import type { TokenLookup } from './token-lookup.ts'
 
@@ -19,16 +20,10 @@ export interface MediaServer {
   cut(jobId: string): void
 }
 
-/** What all responses together may hold of images: each reads smaller pieces when there are more. */
-const HELD_BYTES = 16 * MiB
-const SMALLEST_PIECE_BYTES = 64 * KiB
-const LARGEST_PIECE_BYTES = 512 * KiB
-
-/** The largest piece of one response when so many run; a power of two, so that it seldom changes. */
-export function pieceBytesFor(responses: number): number {
-  const share = 2 ** Math.floor(Math.log2(HELD_BYTES / responses))
-  return Math.min(LARGEST_PIECE_BYTES, Math.max(SMALLEST_PIECE_BYTES, share))
-}
+/** Each response holds one such piece, and the runtime what the kernel has not taken of it. Longer ones were hardly faster. */
+export const PIECE_BYTES = 128 * KiB
+/** So many readers find a buffer ready; that of one more is garbage when it ends. */
+const MOST_KEPT = 128
 
 /** A piece that goes out, and where in the image it stands. It holds until the next is asked for. */
 interface Piece {
@@ -36,26 +31,23 @@ interface Piece {
   readonly at: number | undefined
 }
 
-/** One buffer for all pieces of a response. A new one for each would wait for the collector by the hundred MiB. */
 async function* piecesOf(
   body: Answer['body'],
   reader: ImageReader,
-  largestBytes: () => number,
+  buffers: Buffers,
 ): AsyncGenerator<Piece> {
-  let pieceBytes = 0
-  let room = new Uint8Array(0)
   for (const part of body) {
     if (part instanceof Uint8Array) {
       yield { bytes: part, at: undefined }
       continue
     }
     for (let at = part.start; at < part.end; ) {
-      pieceBytes = nextPieceBytes(pieceBytes, largestBytes())
-      const wanted = Math.min(pieceBytes, part.end - at)
-      if (room.length < wanted || room.length > pieceBytes) room = new Uint8Array(wanted)
-      const length = await reader.read(room.subarray(0, wanted), at)
+      const buffer = buffers.take()
+      const length = await reader.read(buffer.subarray(0, part.end - at), at)
       if (length === 0) throw new Error('the image ends before its size')
-      yield { bytes: room.subarray(0, length), at }
+      yield { bytes: buffer.subarray(0, length), at }
+      // Not reached when the connection broke: something of it may still hold the buffer.
+      buffers.give(buffer)
       at += length
     }
   }
@@ -83,10 +75,10 @@ async function send(
   answer: Answer,
   image: MediaImage,
   witness: Witness,
-  largestBytes: () => number,
+  buffers: Buffers,
 ): Promise<void> {
   await using reader = openImage(image)
-  const pieces = piecesOf(answer.body, reader, largestBytes)
+  const pieces = piecesOf(answer.body, reader, buffers)
   // The first piece comes before the status: an image that can not be read is a 500, not a stump.
   let next = await pieces.next()
   response.writeHead(answer.status, answer.headers)
@@ -110,7 +102,7 @@ export function createMediaServer(parts: {
   readonly log: Logger
 }): MediaServer {
   const running = new Map<ServerResponse, string>()
-  const largestBytes = () => pieceBytesFor(running.size)
+  const buffers = createBuffers(PIECE_BYTES, MOST_KEPT)
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { method } = request
@@ -128,7 +120,7 @@ export function createMediaServer(parts: {
     running.set(response, job.id)
     try {
       if (method === 'HEAD') response.writeHead(answer.status, answer.headers).end()
-      else await send(response, answer, published.image, witness, largestBytes)
+      else await send(response, answer, published.image, witness, buffers)
     } finally {
       running.delete(response)
       witness.end()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { type ByteRange, contentRange, parseRange } from '../../core/http/range.ts'
-import { answer, type Call, checkName, empty, readDigest } from './call.ts'
+import { answer, type Call, checkName, clientHas, empty, readDigest } from './call.ts'
 import type { Digest } from './digest.ts'
 import { ociFaults } from './errors.ts'
 import { SMALL_BYTES } from './objects.ts'
@@ -56,7 +56,7 @@ export function createBlobRoutes(store: OciStore) {
         'Docker-Content-Digest': digest,
         ETag: etag,
       }
-      if (request.headers.get('if-none-match') === etag) return answer(304, headers)
+      if (clientHas(request, etag)) return answer(304, headers)
       const range = wantedOf(request, etag, sizeBytes)
       if (!range) {
         throw ociFaults.rangeInvalid(`the blob has ${sizeBytes} bytes`, {

@@ -66,10 +66,19 @@ export function declaredLength(request: Request): number | undefined {
   return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : undefined
 }
 
+/** RFC 9110, 13.1.2: the client has this very thing. Tags are compared weakly. */
+export function clientHas(request: Request, etag: string): boolean {
+  const known = request.headers.get('if-none-match')
+  if (known === null) return false
+  return (
+    known.trim() === '*' || known.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag)
+  )
+}
+
 /** `n` and `last` of a list. Throws `oci.page-invalid`. */
 export function pageOf(query: URLSearchParams, most: number): { limit: number; after: string } {
   const n = query.get('n')
-  if (n !== null && !/^\d{1,9}$/.test(n)) {
+  if (n !== null && !/^\d{1,15}$/.test(n)) {
     throw ociFaults.pageInvalid('n must be a whole number, the most entries of a page')
   }
   return { limit: Math.min(n === null ? most : Number(n), most), after: query.get('last') ?? '' }

@@ -5,6 +5,11 @@ import { HOUR, MiB } from '../../core/units.ts'
 const wholeNumber = (least: number, standard: number) =>
   v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(least)), standard)
 
+const PublicUrl = v.pipe(
+  v.string(),
+  v.regex(/^(https?:\/\/[^\s/"]+)?$/, 'must be like https://registry.example, without a path'),
+)
+
 /** The block `[oci]`. */
 export const OciConfig = v.strictObject({
   sparse: v.pipe(
@@ -23,6 +28,18 @@ export const OciConfig = v.strictObject({
   upload_idle_ms: v.pipe(
     wholeNumber(100, 120_000),
     v.description('an upload without a byte for so long is cut; its bytes are kept'),
+  ),
+  auth: v.pipe(
+    v.optional(v.picklist(['basic', 'token']), 'basic'),
+    v.description('which login clients are asked for, basic or token; both are taken'),
+  ),
+  anonymous_pull: v.pipe(
+    v.optional(v.array(v.pipe(v.string(), v.nonEmpty(), v.maxLength(255))), []),
+    v.description('repositories that anybody may pull, e.g. ["os-images/**"]'),
+  ),
+  public_url: v.pipe(
+    v.optional(PublicUrl, ''),
+    v.description('where clients reach the registry behind a proxy; default: as they asked'),
   ),
 })
 export type OciConfig = v.InferOutput<typeof OciConfig>

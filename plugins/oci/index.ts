@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { join } from 'node:path'
 import { definePlugin } from '../../core/plugin.ts'
-import { createDoorman, type Doorman } from './access.ts'
+import { createAccessSystem } from './access-system.ts'
 import { ociCommands } from './commands.ts'
 import { OciConfig } from './config.ts'
 import { mountRoutes } from './routes.ts'
-import { createStore, type OciStore } from './store.ts'
+import { createStore } from './store.ts'
 
 export type { Access, Doorman, OciAction } from './access.ts'
-export { streamBlob } from './client/blob-stream.ts'
-export { type Descriptor, type Manifest, parseManifest } from './client/manifest.ts'
-export { patiently } from './client/patience.ts'
-export { Registry } from './client/registry.ts'
-export { createTransport } from './client/transport.ts'
 export type { OciEvent } from './events.ts'
 export type { OciStore } from './store.ts'
 
@@ -27,20 +22,29 @@ export const oci = definePlugin({
   setup(host, config) {
     const { hooks } = host
     // Not before an appliance runs: a command sets plugins up without a database.
-    let opened: { readonly store: OciStore; readonly doorman: Doorman } | undefined
-    const parts = () => {
+    const build = () => {
       const { db, log, now, dataDir: root } = host
-      opened ??= {
-        store: createStore({ db, root, config, log, now }),
-        doorman: createDoorman(host.auth),
-      }
-      return opened
+      const access = createAccessSystem(host, config)
+      return { access, store: createStore({ db, root, config, log, now }) }
     }
-    hooks.start.tapPromise(NAME, (scope) => parts().store.open(scope))
+    let built: ReturnType<typeof build> | undefined
+    const parts = () => {
+      built ??= build()
+      return built
+    }
+    hooks.start.tapPromise(NAME, async (scope) => {
+      const { store, access } = parts()
+      await access.open(scope)
+      await store.open(scope)
+    })
     hooks.ready.tapPromise(NAME, async () => parts().store.ready())
-    hooks.routes.tap(NAME, ({ open }) => {
-      const { store, doorman } = parts()
-      mountRoutes(open, store, doorman)
+    hooks.submit.tapPromise(NAME, (submission) => parts().access.jobs.submit(submission))
+    hooks.prepare.tapPromise(NAME, (run) => parts().access.jobs.prepare(run))
+    hooks.changed.tap(NAME, (job) => parts().access.jobs.changed(job))
+    hooks.routes.tap(NAME, (routes) => {
+      const { store, access } = parts()
+      access.mount(routes)
+      mountRoutes(routes.open, store, access.doorman)
     })
   },
 })

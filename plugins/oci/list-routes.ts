@@ -54,7 +54,7 @@ export function createListRoutes(store: OciStore) {
 
     async tags(call: Call, repository: string): Promise<Response> {
       checkName(repository)
-      await call.admit('pull', repository)
+      await call.admit('list', repository)
       const { limit, after } = pageOf(call.query, PAGE)
       const names = await tags.list(repository, { after, limit: limit + 1 })
       if (names.length === 0 && !(await repositories.find(repository))) {
@@ -105,7 +105,7 @@ export function createListRoutes(store: OciStore) {
     },
 
     async extensions(call: Call): Promise<Response> {
-      await call.admit('list')
+      await call.admit('pull')
       return json(call, { extensions: [] })
     },
   }

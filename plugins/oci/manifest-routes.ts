@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import type { Access } from './access.ts'
 import { wholeBody } from './body.ts'
-import { answer, type Call, checkName, declaredLength, empty, readDigest } from './call.ts'
+import {
+  answer,
+  type Call,
+  checkName,
+  clientHas,
+  declaredLength,
+  empty,
+  readDigest,
+} from './call.ts'
 import { algorithmOf, type Digest, digestOf, isDigest, looksLikeDigest } from './digest.ts'
 import { ociFaults } from './errors.ts'
 import { readManifest } from './manifest.ts'
@@ -65,7 +73,7 @@ export function createManifestRoutes(store: OciStore) {
       ETag: etag,
       ...store.warnings(repository, tag),
     }
-    if (request.headers.get('if-none-match')?.includes(etag)) return answer(304, headers)
+    if (clientHas(request, etag)) return answer(304, headers)
     const sized = { ...headers, 'Content-Length': String(sizeBytes) }
     if (request.method === 'HEAD') return answer(200, sized)
     const bytes = objects.hot(digest) ?? (await bytesOf(repository, digest))

@@ -25,7 +25,7 @@ function routeTable(store: OciStore): Table {
   const manifests = createManifestRoutes(store)
   const lists = createListRoutes(store)
   const base: Route<'base'> = async (call) => {
-    await call.admit('list')
+    await call.admit('pull')
     return json(call, {})
   }
   const blob: Route<'blob'> = (call, { repository, reference }) =>

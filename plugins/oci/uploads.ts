@@ -125,7 +125,8 @@ export function createUploads({ paths, disk, log, now, ttlMs }: UploadParts): Up
 
   const find = (id: string): Session => {
     const session = sessions.get(id)
-    if (session) return session
+    // One that is over goes with the next sweep; nobody may wake it up before that.
+    if (session && (session.busy || now() - session.lastAt <= ttlMs)) return session
     throw ociFaults.uploadUnknown(
       `there is no upload session ${id.slice(0, 64)}: it ended, was canceled or expired; begin a new one`,
     )

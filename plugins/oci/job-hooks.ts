@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import type { Submission } from '../../core/hooks.ts'
+import type { Job } from '../../core/jobs/job.ts'
+import type { Jobs } from '../../core/jobs/jobs.ts'
+import type { JobRun } from '../../core/jobs/run.ts'
+import type { Logger } from '../../core/log.ts'
+import { isAlive, type JobCredentials } from './job-credential.ts'
+import type { JobImages } from './job-image.ts'
+
+export interface JobHookParts {
+  readonly jobs: Pick<Jobs, 'get'>
+  readonly images: JobImages
+  readonly credentials: JobCredentials
+  readonly log: Logger
+}
+
+/** What a job had of the registry ends with it. */
+function endOf({ images, credentials, log }: JobHookParts) {
+  return async (jobId: string): Promise<void> => {
+    try {
+      await credentials.remove(jobId)
+      await images.release(jobId)
+    } catch (err) {
+      // The login is void all the same: it is judged by its job. The next start takes both away.
+      log.error({ job: jobId, err }, 'what the job had of the registry was not removed')
+    }
+  }
+}
+
+/** What the hooks of jobs do here. */
+export interface JobHooks {
+  open(scope: AsyncDisposableStack): Promise<void>
+  submit(submission: Submission): Promise<void>
+  prepare(run: JobRun): Promise<void>
+  changed(job: Job): void
+}
+
+/**
+ * Ties jobs to what they install: pinned when they come in, held and opened for their machine while
+ * they live, and for nobody once they are over.
+ */
+export function createJobHooks(parts: JobHookParts): JobHooks {
+  const { jobs, images, credentials } = parts
+  const end = endOf(parts)
+  /** Jobs that may have something here. */
+  const held = new Set<string>()
+  /** Ends under way; a stop of the appliance waits for them. */
+  const ending = new Set<Promise<void>>()
+
+  return {
+    async open(scope) {
+      // What a crash left: jobs that ended while nobody looked.
+      for (const id of await images.holders()) {
+        if (isAlive(await jobs.get(id))) held.add(id)
+        else await end(id)
+      }
+      scope.defer(async () => void (await Promise.all(ending)))
+    },
+
+    async submit(submission) {
+      const { recipe, by, jobId } = submission
+      submission.recipe = await images.pin(recipe, by, jobId)
+      if (jobId !== undefined && submission.recipe !== recipe) held.add(jobId)
+    },
+
+    async prepare(run) {
+      if (!images.isOurs(run.recipe)) return
+      await run.step('oci.credential', async () => {
+        const image = await images.hold(run.recipe, run.job.id)
+        if (!image) return
+        held.add(run.job.id)
+        const [base_url = ''] = run.jobDocument.base_urls
+        const login = await credentials.make(run.job.id, image)
+        run.jobDocument = { ...run.jobDocument, registry: { base_url, ...login } }
+      })
+    },
+
+    changed(job) {
+      credentials.changed(job)
+      if (isAlive(job) || !held.delete(job.id)) return
+      const ended = end(job.id).finally(() => ending.delete(ended))
+      ending.add(ended)
+    },
+  }
+}

@@ -6,6 +6,6 @@ const folder = process.env['TABLES'] ?? 'core/store'
 
 export default defineConfig({
   dialect: 'sqlite',
-  schema: `./${folder}/tables.ts`,
+  schema: `./${folder}/{,*-}tables.ts`,
   out: `./${folder}/migrations`,
 })

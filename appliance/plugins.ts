@@ -22,6 +22,8 @@ import { simulator } from '../plugins/simulator/index.ts'
 export const builtInPlugins: readonly Plugin[] = [
   payloads,
   osLinux,
+  // Before iso: what a machine needs to pull its image goes on the task ISO.
+  oci,
   iso,
   media,
   redfish,
@@ -34,7 +36,6 @@ export const builtInPlugins: readonly Plugin[] = [
   redfishLenovo,
   redfishCisco,
   redfishOpenbmc,
-  oci,
   metrics,
   simulator,
 ]

@@ -14,3 +14,16 @@ export interface Addresses {
   /** Names that people gave this box: of its certificate and its base URLs, lower case. */
   names(): readonly string[]
 }
+
+/** Does this host of an `oci_url` lead to our API listener? Without a port it is https's, 443. */
+export function isOurHost(host: string, addresses: Addresses): boolean {
+  const url = URL.parse(`https://${host}`)
+  if (!url) return false
+  const { hostname, port } = url
+  const local = addresses.localUrl()
+  const localPort = local === undefined ? undefined : Number(new URL(local).port)
+  const asked = port === '' ? 443 : Number(port)
+  if (asked !== addresses.apiPort() && asked !== localPort) return false
+  const names = ['localhost', '127.0.0.1', ...addresses.own(), ...addresses.names()]
+  return names.includes(hostname.toLowerCase())
+}

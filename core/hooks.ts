@@ -9,6 +9,7 @@ import {
   SyncWaterfallHook,
 } from 'tapable'
 import type { Recipe, TaskTarget } from '../schemas/recipe.ts'
+import type { Principal } from './auth/auth.ts'
 import type { ApiEnv } from './http/env.ts'
 import type { OperationTable } from './http/operation.ts'
 import type { Bmc, BmcWatch, MediaSlot } from './jobs/bmc.ts'
@@ -42,6 +43,10 @@ export interface Submission {
   readonly workflow: Workflow
   readonly machine: Machine
   readonly dryRun: boolean
+  /** Who asks for it. */
+  readonly by: Principal
+  /** Id that the job will have; absent in a dry run. Others may still be in its way, and it never gets a row. */
+  readonly jobId?: string
   /** Said to the submitter and kept in the job's log. */
   readonly warnings: string[]
 }

@@ -207,6 +207,12 @@ async function existing(path: string): Promise<Record<string, string>> {
     const serial = await freshMachine()
     return { serial, alias: `${serial}-alias` }
   }
+  if (path.includes('{policy}')) {
+    const policy = { repositories: ['os/**'], users: ['*'], actions: ['pull'] }
+    const { status } = await running.send('PUT', '/api/v1/oci/policies/os', policy)
+    expect(status).toBe(200)
+    return { policy: 'os' }
+  }
   const name = `user-${++made}`
   if (path.includes('{name}')) {
     const user = { name, role: 'viewer', password: 'a long password' }

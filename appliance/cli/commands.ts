@@ -23,7 +23,6 @@ import { profileAdd, profileList, profileRemove, profileUse } from './profile.ts
 import { recipeSchema, recipeValidate } from './recipe.ts'
 import { restoreCommand } from './restore.ts'
 import { serveCommand } from './serve-command.ts'
-import { stepCommand } from './step.ts'
 import { userAdd, userChange, userList, userPassword, userRemove } from './user.ts'
 import { versionCommand } from './version-command.ts'
 
@@ -44,7 +43,6 @@ export function coreCommands(all: () => readonly CliCommand[]): readonly CliComm
     ...[configCheck, configPrint],
     installCommand,
     dispatchCommand,
-    stepCommand,
     completionCommand(all),
     versionCommand,
     helpCommand(all),

@@ -12,6 +12,7 @@ const PARAMETERS: Readonly<Record<string, string>> = {
   serial: 'serial or alias of the machine',
   name: 'name of the user',
   alias: 'further name of the machine',
+  policy: 'name of the policy',
   token: 'secret of the job’s own URL',
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import type { DryRunView, JobRequest } from '../../schemas/job.ts'
+import type { Principal } from '../auth/auth.ts'
 import { machineFaults } from '../machines/faults.ts'
 import { MINUTE } from '../units.ts'
 import type { JobParts } from './parts.ts'
@@ -12,8 +13,12 @@ const OWN_FILES = ['/recipe.json', '/recipe.schema.json', '/job.json']
  * What a job would meet, up to and without its first change at the controller. Throws the fault that
  * the job would have ended with.
  */
-export async function dryRun(parts: JobParts, request: JobRequest): Promise<DryRunView> {
-  const { machine, recipe, workflow, warnings } = await check(parts, request, true)
+export async function dryRun(
+  parts: JobParts,
+  request: JobRequest,
+  by: Principal,
+): Promise<DryRunView> {
+  const { machine, recipe, workflow, warnings } = await check(parts, request, by)
   const said: string[] = []
   const watch = {
     note: (level: string, message: string) => void (level === 'info' || said.push(message)),

@@ -33,7 +33,7 @@ export interface Jobs {
   count(): Promise<readonly { readonly status: JobStatus; readonly count: number }[]>
   submit(request: JobRequest, by: Principal, idempotencyKey?: string): Promise<Accepted>
   /** Checks recipe, machine and media plan at the controller; makes nothing. */
-  dryRun(request: JobRequest): Promise<DryRunView>
+  dryRun(request: JobRequest, by: Principal): Promise<DryRunView>
   retry(id: string, by: Principal): Promise<Accepted>
   cancel(id: string, by: Principal, reason?: string): Promise<Job>
   /** The machine's report; a workflow without a webhook calls it itself. Applied once. */
@@ -56,7 +56,7 @@ export function createJobs(parts: JobParts, evidence: Evidence): Jobs {
     count: () => countByStatus(db.read),
     submit: (request, by, idempotencyKey) =>
       submit(parts, request, by, idempotencyKey === undefined ? {} : { idempotencyKey }),
-    dryRun: (request) => dryRun(parts, request),
+    dryRun: (request, by) => dryRun(parts, request, by),
     retry: (id, by) => retry(parts, id, by),
     cancel: (id, by, reason) => cancel(parts, id, by, reason),
     report: (job, body) => report(parts, evidence, job, body),

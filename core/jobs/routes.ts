@@ -80,7 +80,7 @@ export function jobRoutes(jobs: Jobs, parts: JobParts, feed: Feed): Hono<ApiEnv>
       c.set('audited', { serial: request.server_serial })
       // Another word is refused: read as no it would erase a disk.
       if (wordOf(c, 'dry_run', ['true', 'false']) === 'true')
-        return c.json(await jobs.dryRun(request))
+        return c.json(await jobs.dryRun(request, c.get('principal')))
       const answer = await jobs.submit(request, c.get('principal'), idempotencyKey(c))
       c.set('audited', { serial: answer.job.serial, job: answer.job.id })
       return c.json(accepted(answer), answer.repeated ? 200 : 202)

@@ -29,11 +29,12 @@ export interface Accepted {
   readonly repeated: boolean
 }
 
-/** Everything that can be refused before a job has a row. */
+/** Everything that can be refused before a job has a row. Without `jobId` it is a dry run. */
 export async function check(
   parts: JobParts,
   request: Pick<JobRequest, 'server_serial' | 'recipe'>,
-  dryRun: boolean,
+  by: Principal,
+  jobId?: string,
 ): Promise<Checked> {
   const { recipe, workflow, warnings } = parts.recipes.parse(request.recipe)
   const machine = await parts.machines.named(request.server_serial)
@@ -42,7 +43,11 @@ export async function check(
       `machine ${machine.serial} is protected; take the protection away before you provision it`,
     )
   }
-  const submission: Submission = { recipe, workflow, machine, dryRun, warnings: [...warnings] }
+  const submission: Submission = {
+    ...{ recipe, workflow, machine, by, warnings: [...warnings] },
+    dryRun: jobId === undefined,
+    ...(jobId === undefined ? {} : { jobId }),
+  }
   await parts.hooks.submit.promise(submission)
   return { machine, recipe: submission.recipe, workflow, warnings: submission.warnings }
 }
@@ -80,8 +85,8 @@ export async function submit(
   const before = key && (await repeated(parts, key, requestDigest))
   if (before) return before
 
-  const { machine, recipe, workflow, warnings } = await check(parts, request, false)
   const id = crypto.randomUUID()
+  const { machine, recipe, workflow, warnings } = await check(parts, request, by, id)
   const at = parts.now()
   const lines = warnings.map((message) => ({ level: 'warn', message, step: 'submit' }) as const)
   const job = await parts.book.change(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import * as v from 'valibot'
-import type { Addresses } from '../../core/addresses.ts'
+import { isOurHost } from '../../core/addresses.ts'
 import { definePlugin } from '../../core/plugin.ts'
 import { LINUX_TARGET } from './recipe.ts'
 import { createLinuxWorkflow } from './workflow.ts'
@@ -21,7 +21,7 @@ export const osLinux = definePlugin({
   }),
   setup({ hooks, addresses }, config) {
     const linux = createLinuxWorkflow({
-      isOurs: (host) => isOurRegistry(host, addresses),
+      isOurs: (host) => isOurHost(host, addresses),
       overwrite: config.overwrite,
     })
     hooks.targets.tap(NAME, (targets) => [...targets, linux.target])
@@ -32,16 +32,3 @@ export const osLinux = definePlugin({
     })
   },
 })
-
-/** The host of an `oci_url`, with the port of our API listener: https has 443 when it names none. */
-function isOurRegistry(host: string, addresses: Addresses): boolean {
-  const url = URL.parse(`https://${host}`)
-  if (!url) return false
-  const { hostname, port } = url
-  const local = addresses.localUrl()
-  const localPort = local === undefined ? undefined : Number(new URL(local).port)
-  const asked = port === '' ? 443 : Number(port)
-  if (asked !== addresses.apiPort() && asked !== localPort) return false
-  const names = ['localhost', '127.0.0.1', ...addresses.own(), ...addresses.names()]
-  return names.includes(hostname.toLowerCase())
-}

@@ -44,6 +44,18 @@ export interface ServerOptions {
   readonly login?: boolean
 }
 
+/** It answers before its store is open. */
+async function ready(local: string): Promise<void> {
+  const deadline = performance.now() + READY_MS
+  for (;;) {
+    const response = await fetch(`${local}/readyz`)
+    if (response.ok) return
+    if (performance.now() > deadline) throw new Error(`not ready: ${await response.text()}`)
+    await Bun.sleep(10)
+  }
+}
+
+const READY_MS = 20_000
 const LOGIN: Login = { name: 'bench', password: 'correct horse bench' }
 
 async function makeUser(local: string, dataDir: string): Promise<void> {
@@ -70,6 +82,7 @@ export async function startSlipway(options: ServerOptions): Promise<RegistryServ
     env: { PATH: process.env['PATH'] ?? '', TMPDIR: dataDir },
     set,
   })
+  await ready(serving.local)
   await makeUser(serving.local, dataDir)
   return {
     name: 'slipway',
@@ -85,8 +98,6 @@ export async function startSlipway(options: ServerOptions): Promise<RegistryServ
     },
   }
 }
-
-const READY_MS = 20_000
 
 /** Starts a process and waits until its registry answers. */
 async function startOther(

@@ -102,8 +102,8 @@ test('a suite that is not there is named', async () => {
 describe('what the suite is told', () => {
   test('both versions, both doors, each kind of login, and both ways to send it', () => {
     const runs = suiteRuns()
-    expect(runs).toHaveLength(8)
-    expect(new Set(runs.map(({ name }) => name)).size).toBe(8)
+    expect(runs).toHaveLength(24)
+    expect(new Set(runs.map(({ name }) => name)).size).toBe(24)
   })
 
   test('the variables are those of the suite', () => {

@@ -21,7 +21,10 @@ export interface SuiteRun {
 
 /** How the appliance asks for a login. Nobody pushes without one. */
 const LOGINS = {
-  basic: [],
+  basic: ['oci.auth=basic'],
+  token: ['oci.auth=token'],
+  /** Anybody may pull: the suite is asked for its login only when it pushes. */
+  open: ['oci.auth=token', 'oci.anonymous_pull=["**"]'],
 } as const satisfies Readonly<Record<string, readonly string[]>>
 type SuiteLogin = keyof typeof LOGINS
 

@@ -417,6 +417,12 @@ test('a chunk size that the registry asks for is a number', async () => {
   expect(reply.headers.get('oci-chunk-min-length') ?? '1').toMatch(/^\d+$/)
 })
 
+test('an upload alone makes no repository that others can list', async () => {
+  const name = freshName()
+  await begin(name)
+  expect([200, 404]).toContain((await call('GET', `/v2/${name}/tags/list`)).status)
+})
+
 test('a PATCH to where uploads begin is refused and no fault', async () => {
   const { status } = await call('PATCH', `/v2/${freshName()}/blobs/uploads/`, {
     body: textBytes('x'),

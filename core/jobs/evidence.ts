@@ -3,7 +3,7 @@ import type { Hooks, Sighting } from '../hooks.ts'
 import type { Logger } from '../log.ts'
 import { withoutTokens } from '../redact.ts'
 import type { Db, Tx } from '../store/client.ts'
-import { addEvidence } from '../store/job-story.ts'
+import { addEvidence, type EvidenceRow } from '../store/job-story.ts'
 import { findJob, type JobChange, patchJob } from '../store/jobs.ts'
 import { deadlineOf, type Limits } from './deadlines.ts'
 import type { Feed } from './feed.ts'
@@ -74,7 +74,8 @@ export function createEvidence({ db, hooks, feed, log, now, limits }: EvidencePa
   const store = async (tx: Tx, id: string, seen: readonly Seen[]) => {
     const job = await findJob(tx, id)
     if (!job) return undefined
-    const rows = await addEvidence(tx, seen.map(rowOf))
+    const rows: EvidenceRow[] = []
+    for (const each of seen) rows.push(await addEvidence(tx, rowOf(each)))
     const change = changesOf(seen, job)
     const waits =
       job.status === 'provisioning' && job.poweredOnAt !== null && job.leaseOwner === null

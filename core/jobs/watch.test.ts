@@ -80,7 +80,7 @@ test('a line that was written after the clock stepped back is told too', async (
   at -= 60_000
   await book.note(job.id, { level: 'info', message: 'second' })
   const row = { jobId: job.id, level: 'fetched', detail: 'seen', slot: null, region: null } as const
-  await temporary.db.write((tx) => addEvidence(tx, [{ ...row, at }]))
+  await temporary.db.write((tx) => addEvidence(tx, { ...row, at }))
   await finish()
   const story = await (await fetch(server.url)).text()
   expect(messages(story)).toEqual(['first', 'second'])

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { and, asc, eq, gt, isNull, sql } from 'drizzle-orm'
 import type { Reader, Tx } from './client.ts'
+import { blank, prepared } from './prepared.ts'
 import { jobEvents, jobEvidence, journal } from './tables.ts'
 
 export type EventRow = typeof jobEvents.$inferSelect
@@ -11,7 +12,11 @@ export async function addEvent(
   tx: Tx,
   row: Omit<typeof jobEvents.$inferInsert, 'seq'>,
 ): Promise<EventRow> {
-  const [stored] = await tx.insert(jobEvents).values(row).returning()
+  const { shape, columns } = blank(row)
+  const query = prepared(tx, `addEvent ${shape}`, () =>
+    tx.insert(jobEvents).values(columns).returning().prepare(),
+  )
+  const [stored] = await query.all(row)
   if (!stored) throw new Error('the event was not stored')
   return stored
 }
@@ -21,47 +26,71 @@ export async function countEvents(
   jobId: string,
   source: EventRow['source'],
 ): Promise<number> {
-  const rows = await db
-    .select({ count: sql<number>`count(*)` })
-    .from(jobEvents)
-    .where(and(eq(jobEvents.jobId, jobId), eq(jobEvents.source, source)))
-  return rows[0]?.count ?? 0
+  const query = prepared(db, `countEvents ${source}`, () =>
+    db
+      .select({ count: sql<number>`count(*)` })
+      .from(jobEvents)
+      .where(and(eq(jobEvents.jobId, sql.placeholder('jobId')), eq(jobEvents.source, source)))
+      .prepare(),
+  )
+  return (await query.all({ jobId }))[0]?.count ?? 0
 }
 
 export async function eventsOf(db: Reader, jobId: string, after = 0): Promise<EventRow[]> {
-  return db
-    .select()
-    .from(jobEvents)
-    .where(and(eq(jobEvents.jobId, jobId), gt(jobEvents.seq, after)))
-    .orderBy(asc(jobEvents.seq))
+  const query = prepared(db, 'eventsOf', () =>
+    db
+      .select()
+      .from(jobEvents)
+      .where(
+        and(
+          eq(jobEvents.jobId, sql.placeholder('jobId')),
+          gt(jobEvents.seq, sql.placeholder('after')),
+        ),
+      )
+      .orderBy(asc(jobEvents.seq))
+      .prepare(),
+  )
+  return query.all({ jobId, after })
 }
 
-/** In their order; at least one. */
 export async function addEvidence(
   tx: Tx,
-  rows: readonly Omit<typeof jobEvidence.$inferInsert, 'seq'>[],
-): Promise<EvidenceRow[]> {
-  const stored = await tx
-    .insert(jobEvidence)
-    .values([...rows])
-    .returning()
-  // SQLite promises no order for what RETURNING gives.
-  return stored.sort((a, b) => a.seq - b.seq)
+  row: Omit<typeof jobEvidence.$inferInsert, 'seq'>,
+): Promise<EvidenceRow> {
+  const { shape, columns } = blank(row)
+  const query = prepared(tx, `addEvidence ${shape}`, () =>
+    tx.insert(jobEvidence).values(columns).returning().prepare(),
+  )
+  const [stored] = await query.all(row)
+  if (!stored) throw new Error('the sighting was not stored')
+  return stored
 }
 
 export async function evidenceOf(db: Reader, jobId: string, after = 0): Promise<EvidenceRow[]> {
-  return db
-    .select()
-    .from(jobEvidence)
-    .where(and(eq(jobEvidence.jobId, jobId), gt(jobEvidence.seq, after)))
-    .orderBy(asc(jobEvidence.seq))
+  const query = prepared(db, 'evidenceOf', () =>
+    db
+      .select()
+      .from(jobEvidence)
+      .where(
+        and(
+          eq(jobEvidence.jobId, sql.placeholder('jobId')),
+          gt(jobEvidence.seq, sql.placeholder('after')),
+        ),
+      )
+      .orderBy(asc(jobEvidence.seq))
+      .prepare(),
+  )
+  return query.all({ jobId, after })
 }
 
 export async function beginStep(
   tx: Tx,
   row: { jobId: string; launch: number; step: string; begunAt: number },
 ): Promise<number> {
-  const [stored] = await tx.insert(journal).values(row).returning({ seq: journal.seq })
+  const query = prepared(tx, 'beginStep', () =>
+    tx.insert(journal).values(blank(row).columns).returning({ seq: journal.seq }).prepare(),
+  )
+  const [stored] = await query.all(row)
   if (!stored) throw new Error('the step was not journalled')
   return stored.seq
 }
@@ -71,13 +100,26 @@ export async function endStep(
   seq: number,
   end: { endedAt: number; outcome: 'done' | 'failed'; code: string | null },
 ): Promise<void> {
-  await tx
-    .update(journal)
-    .set(end)
-    .where(and(eq(journal.seq, seq), isNull(journal.outcome)))
+  const { shape, columns } = blank(end)
+  const query = prepared(tx, `endStep ${shape}`, () =>
+    tx
+      .update(journal)
+      .set(columns)
+      .where(and(eq(journal.seq, sql.placeholder('of')), isNull(journal.outcome)))
+      .prepare(),
+  )
+  await query.run({ ...end, of: seq })
 }
 
 /** In order of beginning. */
 export async function journalOf(db: Reader | Tx, jobId: string): Promise<JournalRow[]> {
-  return db.select().from(journal).where(eq(journal.jobId, jobId)).orderBy(asc(journal.seq))
+  const query = prepared(db, 'journalOf', () =>
+    db
+      .select()
+      .from(journal)
+      .where(eq(journal.jobId, sql.placeholder('jobId')))
+      .orderBy(asc(journal.seq))
+      .prepare(),
+  )
+  return query.all({ jobId })
 }

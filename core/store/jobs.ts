@@ -1,9 +1,24 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import { and, asc, desc, eq, inArray, isNotNull, isNull, lt, lte, ne, or, sql } from 'drizzle-orm'
+import {
+  and,
+  asc,
+  desc,
+  eq,
+  inArray,
+  isNotNull,
+  isNull,
+  lt,
+  lte,
+  ne,
+  or,
+  type Placeholder,
+  sql,
+} from 'drizzle-orm'
 import type { JobResult, JobStatus } from '../../schemas/job.ts'
 import type { Job, NextStatus } from '../jobs/job.ts'
 import type { Reader, Tx } from './client.ts'
 import { hasLabel } from './machines.ts'
+import { blank, prepared } from './prepared.ts'
 import {
   deliveries,
   jobDocuments,
@@ -19,7 +34,14 @@ export type JobDocuments = typeof jobDocuments.$inferSelect
 export type JobChange = Partial<Omit<Job, 'id' | 'machineId' | 'status' | 'createdAt'>>
 
 export async function findJob(db: Reader | Tx, id: string): Promise<Job | undefined> {
-  return (await db.select().from(jobs).where(eq(jobs.id, id)))[0]
+  const query = prepared(db, 'findJob', () =>
+    db
+      .select()
+      .from(jobs)
+      .where(eq(jobs.id, sql.placeholder('id')))
+      .prepare(),
+  )
+  return (await query.all({ id }))[0]
 }
 
 /** For those who ask often and need no more: the whole row is wide. */
@@ -28,7 +50,14 @@ export async function standingOf(
   id: string,
 ): Promise<Pick<Job, 'status' | 'poweredOnAt'> | undefined> {
   const { status, poweredOnAt } = jobs
-  return (await db.select({ status, poweredOnAt }).from(jobs).where(eq(jobs.id, id)))[0]
+  const query = prepared(db, 'standingOf', () =>
+    db
+      .select({ status, poweredOnAt })
+      .from(jobs)
+      .where(eq(jobs.id, sql.placeholder('id')))
+      .prepare(),
+  )
+  return (await query.all({ id }))[0]
 }
 
 /** By the SHA-256 of one of its tokens. */
@@ -37,7 +66,14 @@ export async function findJobByDigest(
   token: 'mediaTokenDigest' | 'bootedTokenDigest' | 'tokenDigest',
   digest: string,
 ): Promise<Job | undefined> {
-  return (await db.select().from(jobs).where(eq(jobs[token], digest)))[0]
+  const query = prepared(db, `findJobByDigest ${token}`, () =>
+    db
+      .select()
+      .from(jobs)
+      .where(eq(jobs[token], sql.placeholder('digest')))
+      .prepare(),
+  )
+  return (await query.all({ digest }))[0]
 }
 
 export async function findJobByKey(db: Reader | Tx, key: string): Promise<Job | undefined> {
@@ -83,7 +119,14 @@ export async function insertJob(
 
 /** Recipe and images of a job. Throws when there are none: every job has them. */
 export async function documentsOf(db: Reader | Tx, jobId: string): Promise<JobDocuments> {
-  const [row] = await db.select().from(jobDocuments).where(eq(jobDocuments.jobId, jobId))
+  const query = prepared(db, 'documentsOf', () =>
+    db
+      .select()
+      .from(jobDocuments)
+      .where(eq(jobDocuments.jobId, sql.placeholder('jobId')))
+      .prepare(),
+  )
+  const [row] = await query.all({ jobId })
   if (!row) throw new Error(`job ${jobId} has no documents`)
   return row
 }
@@ -104,12 +147,7 @@ export async function move<S extends JobStatus>(
   to: NextStatus<S>,
   change: JobChange & { readonly updatedAt: number },
 ): Promise<Job | undefined> {
-  const rows = await tx
-    .update(jobs)
-    .set({ ...change, status: to })
-    .where(and(eq(jobs.id, id), eq(jobs.status, from)))
-    .returning()
-  return rows[0]
+  return patchJob(tx, id, [from], { ...change, status: to })
 }
 
 /** Changes a job while it is in one of `statuses`; undefined when it is not. */
@@ -117,14 +155,18 @@ export async function patchJob(
   tx: Tx,
   id: string,
   statuses: readonly JobStatus[],
-  change: JobChange,
+  change: JobChange & Partial<Pick<Job, 'status'>>,
 ): Promise<Job | undefined> {
-  const rows = await tx
-    .update(jobs)
-    .set(change)
-    .where(and(eq(jobs.id, id), inArray(jobs.status, [...statuses])))
-    .returning()
-  return rows[0]
+  const { shape, columns } = blank(change)
+  const query = prepared(tx, `patchJob ${statuses.join()} ${shape}`, () =>
+    tx
+      .update(jobs)
+      .set(columns)
+      .where(and(eq(jobs.id, sql.placeholder('of')), inArray(jobs.status, [...statuses])))
+      .returning()
+      .prepare(),
+  )
+  return (await query.all({ ...change, of: id }))[0]
 }
 
 /** The machine's word: only when it was powered on by us and is still ours to give. */
@@ -164,30 +206,38 @@ export async function markPoweredOn(tx: Tx, id: string, now: number): Promise<Jo
   return rows[0]
 }
 
+/** Due, and held by nobody. */
+const isFree = (now: Placeholder) =>
+  and(
+    isNotNull(jobs.nextCheckAt),
+    lte(jobs.nextCheckAt, now),
+    or(isNull(jobs.leaseUntil), lt(jobs.leaseUntil, now)),
+  )
+
 /** Ids of rows that are due and that nobody holds, oldest first. */
 export async function dueJobs(db: Reader, now: number, limit: number): Promise<readonly string[]> {
-  const rows = await db
-    .select({ id: jobs.id })
-    .from(jobs)
-    .where(
-      and(
-        isNotNull(jobs.nextCheckAt),
-        lte(jobs.nextCheckAt, now),
-        or(isNull(jobs.leaseUntil), lt(jobs.leaseUntil, now)),
-      ),
-    )
-    .orderBy(asc(jobs.nextCheckAt), asc(jobs.createdAt))
-    .limit(limit)
-  return rows.map(({ id }) => id)
+  const query = prepared(db, 'dueJobs', () =>
+    db
+      .select({ id: jobs.id })
+      .from(jobs)
+      .where(isFree(sql.placeholder('now')))
+      .orderBy(asc(jobs.nextCheckAt), asc(jobs.createdAt))
+      .limit(sql.placeholder('limit'))
+      .prepare(),
+  )
+  return (await query.all({ now, limit })).map(({ id }) => id)
 }
 
 /** When the next row will be due, in Unix ms. */
 export async function nextDue(db: Reader): Promise<number | undefined> {
-  const rows = await db
-    .select({ at: sql<number | null>`min(${jobs.nextCheckAt})` })
-    .from(jobs)
-    .where(and(isNotNull(jobs.nextCheckAt), isNull(jobs.leaseOwner)))
-  return rows[0]?.at ?? undefined
+  const query = prepared(db, 'nextDue', () =>
+    db
+      .select({ at: sql<number | null>`min(${jobs.nextCheckAt})` })
+      .from(jobs)
+      .where(and(isNotNull(jobs.nextCheckAt), isNull(jobs.leaseOwner)))
+      .prepare(),
+  )
+  return (await query.all())[0]?.at ?? undefined
 }
 
 /** Takes a due row for `owner`; undefined when somebody else was faster. */
@@ -198,19 +248,16 @@ export async function leaseJob(
   now: number,
   until: number,
 ): Promise<Job | undefined> {
-  const rows = await tx
-    .update(jobs)
-    .set({ leaseOwner: owner, leaseUntil: until })
-    .where(
-      and(
-        eq(jobs.id, id),
-        isNotNull(jobs.nextCheckAt),
-        lte(jobs.nextCheckAt, now),
-        or(isNull(jobs.leaseUntil), lt(jobs.leaseUntil, now)),
-      ),
-    )
-    .returning()
-  return rows[0]
+  const change = { leaseOwner: owner, leaseUntil: until }
+  const query = prepared(tx, 'leaseJob', () =>
+    tx
+      .update(jobs)
+      .set(blank(change).columns)
+      .where(and(eq(jobs.id, sql.placeholder('of')), isFree(sql.placeholder('now'))))
+      .returning()
+      .prepare(),
+  )
+  return (await query.all({ ...change, of: id, now }))[0]
 }
 
 export async function renewJob(tx: Tx, id: string, owner: string, until: number): Promise<void> {
@@ -221,10 +268,14 @@ export async function renewJob(tx: Tx, id: string, owner: string, until: number)
 }
 
 export async function releaseJob(tx: Tx, id: string, owner: string): Promise<void> {
-  await tx
-    .update(jobs)
-    .set({ leaseOwner: null, leaseUntil: null })
-    .where(and(eq(jobs.id, id), eq(jobs.leaseOwner, owner)))
+  const query = prepared(tx, 'releaseJob', () =>
+    tx
+      .update(jobs)
+      .set({ leaseOwner: null, leaseUntil: null })
+      .where(and(eq(jobs.id, sql.placeholder('of')), eq(jobs.leaseOwner, sql.placeholder('owner'))))
+      .prepare(),
+  )
+  await query.run({ of: id, owner })
 }
 
 /**

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import type { Client, ResultSet } from '@libsql/client'
-import { Column, DrizzleQueryError, fillPlaceholders, is, type Query } from 'drizzle-orm'
+import { Column, DrizzleQueryError, is, Param, Placeholder, type Query } from 'drizzle-orm'
 import { NoopCache } from 'drizzle-orm/cache/core'
 import { LibSQLPreparedQuery, LibSQLSession } from 'drizzle-orm/libsql/session'
 import { NoopLogger } from 'drizzle-orm/logger'
@@ -22,20 +22,41 @@ type Mapper = Parameters<Prepare>[4]
 type Row = Record<string, unknown>
 type ToRow = (values: unknown[]) => Row
 
+/** How the arguments of a query come about from the values of its placeholders. */
+function argumentMaker(params: readonly unknown[]): (values: Row) => unknown[] {
+  const makers = params.map((param) => {
+    if (typeof param !== 'object' || param === null) return () => param
+    const [encoder, inner] = is(param, Param) ? [param.encoder, param.value] : [undefined, param]
+    if (!is(inner, Placeholder)) return () => param
+    const { name } = inner
+    return (values: Row) => {
+      if (!(name in values)) throw new Error(`no value for the placeholder ${name}`)
+      return encoder ? encoder.mapToDriverValue(values[name]) : values[name]
+    }
+  })
+  return (values) => makers.map((make) => make(values))
+}
+
 /** How a row of plain columns becomes an object; undefined where the rows nest or hold expressions. */
 function rowMaker(fields: Fields): ToRow | undefined {
-  const columns: { readonly name: string; readonly column: Column }[] = []
+  const columns: {
+    readonly name: string
+    readonly decode: ((value: unknown) => unknown) | undefined
+  }[] = []
   for (const { path, field } of fields ?? []) {
     const [name] = path
     if (path.length !== 1 || name === undefined || !is(field, Column)) return undefined
-    columns.push({ name, column: field })
+    // Most columns are text or number and take what the driver gives.
+    const plain = field.mapFromDriverValue === Column.prototype.mapFromDriverValue
+    columns.push({ name, decode: plain ? undefined : (value) => field.mapFromDriverValue(value) })
   }
   if (columns.length === 0) return undefined
   return (values) => {
     const row: Row = {}
-    for (const [index, { name, column }] of columns.entries()) {
-      const value = values[index]
-      row[name] = value === null ? null : column.mapFromDriverValue(value)
+    let index = 0
+    for (const { name, decode } of columns) {
+      const value = values[index++]
+      row[name] = value === null || decode === undefined ? value : decode(value)
     }
     return row
   }
@@ -52,6 +73,7 @@ class LocalQuery<T extends Config> extends LibSQLPreparedQuery<T> {
   readonly #executor: Executor
   readonly #named: boolean
   readonly #toRow: ToRow | undefined
+  readonly #toArguments: (values: Row) => unknown[]
 
   constructor(
     { client, executor }: LocalParts,
@@ -69,11 +91,12 @@ class LocalQuery<T extends Config> extends LibSQLPreparedQuery<T> {
     this.#executor = executor
     this.#named = !fields && !mapper
     this.#toRow = mapper ? undefined : rowMaker(fields)
+    this.#toArguments = argumentMaker(query.params)
   }
 
   #run(values: Row): Outcome {
-    const { sql, params } = this.getQuery()
-    const args = fillPlaceholders(params, values)
+    const { sql } = this.getQuery()
+    const args = this.#toArguments(values)
     try {
       return this.#executor.run(sql, args)
     } catch (error) {

@@ -2,6 +2,7 @@
 import { and, asc, eq, gt, inArray, isNotNull, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
 import type { Machine } from '../machines/machine.ts'
 import type { Reader, Tx } from './client.ts'
+import { blank, prepared } from './prepared.ts'
 import { machineAliases, machines } from './tables.ts'
 
 export type MachineRow = typeof machines.$inferSelect
@@ -40,11 +41,32 @@ async function withAliases(db: Reader | Tx, rows: readonly MachineRow[]): Promis
 }
 
 export async function findMachine(db: Reader | Tx, id: string): Promise<Machine | undefined> {
-  return (await withAliases(db, await db.select().from(machines).where(eq(machines.id, id))))[0]
+  const row = await findMachineRow(db, id)
+  if (!row) return undefined
+  const query = prepared(db, 'aliasesOf', () =>
+    db
+      .select({ alias: machineAliases.alias })
+      .from(machineAliases)
+      .where(eq(machineAliases.machineId, sql.placeholder('id')))
+      .orderBy(asc(machineAliases.alias))
+      .prepare(),
+  )
+  const aliases = await query.all({ id })
+  return toMachine(
+    row,
+    aliases.map(({ alias }) => alias),
+  )
 }
 
 export async function findMachineRow(db: Reader | Tx, id: string): Promise<MachineRow | undefined> {
-  return (await db.select().from(machines).where(eq(machines.id, id)))[0]
+  const query = prepared(db, 'findMachineRow', () =>
+    db
+      .select()
+      .from(machines)
+      .where(eq(machines.id, sql.placeholder('id')))
+      .prepare(),
+  )
+  return (await query.all({ id }))[0]
 }
 
 /** Machines whose serial or alias is one of `names`; more than one answers an ambiguous name. */
@@ -175,26 +197,39 @@ export async function leaseMachine(
   now: number,
   until: number,
 ): Promise<boolean> {
-  const taken = await tx
-    .update(machines)
-    .set({ leaseOwner: owner, leaseUntil: until })
-    .where(
-      and(
-        eq(machines.id, id),
-        or(
-          isNull(machines.leaseUntil),
-          lt(machines.leaseUntil, now),
-          eq(machines.leaseOwner, owner),
+  const change = { leaseOwner: owner, leaseUntil: until }
+  const query = prepared(tx, 'leaseMachine', () =>
+    tx
+      .update(machines)
+      .set(blank(change).columns)
+      .where(
+        and(
+          eq(machines.id, sql.placeholder('of')),
+          or(
+            isNull(machines.leaseUntil),
+            lt(machines.leaseUntil, sql.placeholder('now')),
+            eq(machines.leaseOwner, sql.placeholder('leaseOwner')),
+          ),
         ),
-      ),
-    )
-    .returning({ id: machines.id })
-  return taken.length > 0
+      )
+      .returning({ id: machines.id })
+      .prepare(),
+  )
+  return (await query.all({ ...change, of: id, now })).length > 0
 }
 
 export async function releaseMachine(tx: Tx, id: string, owner: string): Promise<void> {
-  await tx
-    .update(machines)
-    .set({ leaseOwner: null, leaseUntil: null })
-    .where(and(eq(machines.id, id), eq(machines.leaseOwner, owner)))
+  const query = prepared(tx, 'releaseMachine', () =>
+    tx
+      .update(machines)
+      .set({ leaseOwner: null, leaseUntil: null })
+      .where(
+        and(
+          eq(machines.id, sql.placeholder('of')),
+          eq(machines.leaseOwner, sql.placeholder('owner')),
+        ),
+      )
+      .prepare(),
+  )
+  await query.run({ of: id, owner })
 }

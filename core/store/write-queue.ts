@@ -15,11 +15,11 @@ const GROUP = 128
 /** A commit takes no more writes after so long: the event loop stands still meanwhile. */
 const LONGEST_GROUP_MS = 10
 /**
- * Where many write, a commit waits until the last one is so many of its own lengths ago: the fsync
- * stops the event loop too, and one for each write would leave no time for anything else.
+ * A commit waits until the last one is so many of its lengths ago, longer where that one was shared:
+ * its fsync stops the event loop too, and one for each write would leave no time for anything else.
  */
-const PAUSE_PER_COMMIT = 4
-const LONGEST_PAUSE_MS = 40
+const PAUSE_AFTER = { one: 1, many: 4 }
+const LONGEST_PAUSE_MS = 60
 
 /** A write that waits. Neither function throws; what `run` rejects with, the caller has been told. */
 interface Waiting {
@@ -101,14 +101,14 @@ export function createWriteQueue(writer: Writer): WriteQueue {
       for (const each of group) each.fail(error)
     }
     const now = performance.now()
-    const tookMs = group.length > 1 ? Math.max(0, now - ranAt) : 0
-    notBefore = now + Math.min(tookMs * PAUSE_PER_COMMIT, LONGEST_PAUSE_MS)
+    const pauses = Math.max(0, now - ranAt) * PAUSE_AFTER[group.length > 1 ? 'many' : 'one']
+    notBefore = now + Math.min(pauses, LONGEST_PAUSE_MS)
   }
 
   const drain = async (): Promise<void> => {
     const waitMs = notBefore - performance.now()
-    // Where many write, those who were just answered have more to write: they join meanwhile.
-    if (waitMs > 0 && queue.length < GROUP) await pause(waitMs)
+    // At least one turn: what else has come in by now may have something to write, too.
+    if (queue.length < GROUP) await pause(waitMs)
     scheduled = false
     await commit(queue.splice(0, GROUP))
     if (queue.length > 0) schedule()

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** A process of its own with many simulated machines: what stands at the other end is not measured. */
 import { type RunningMachine, startSimulator } from '../../plugins/simulator/index.ts'
-import type { FleetAsk, FleetOptions, FleetReply } from './fleet.ts'
+import type { FleetAsk, FleetLoad, FleetOptions, FleetReply } from './fleet.ts'
 
 const options: FleetOptions = JSON.parse(process.argv[2] ?? '{}')
 const { count, answerMs, script = 'success', readsWhole = true } = options
@@ -28,8 +28,21 @@ for (const machine of simulator.machines) {
 const order = (first: RunningMachine | undefined) =>
   (first?.requests ?? []).map(({ method, path, body, status }) => ({ method, path, body, status }))
 
+function load(): FleetLoad {
+  const sum = (of: (machine: RunningMachine) => number) =>
+    simulator.machines.reduce((total, machine) => total + of(machine), 0)
+  const { user, system } = process.cpuUsage()
+  return {
+    requests: sum(({ requests }) => requests.length),
+    reads: sum(({ imageReads }) => imageReads.length),
+    bytes: sum(({ imageReads }) => imageReads.reduce((total, { bytes }) => total + bytes, 0)),
+    cpuMs: (user + system) / 1_000,
+  }
+}
+
 function reply(ask: FleetAsk): FleetReply {
   const { machines } = simulator
+  if (ask === 'load') return { load: load() }
   if (ask === 'requests') return { requests: order(machines[0]) }
   const states = machines.map((machine) => machine.state())
   return {

@@ -16,7 +16,18 @@ export interface FleetMachine {
   readonly password: string
 }
 
-export type FleetAsk = 'requests' | 'state'
+export type FleetAsk = 'requests' | 'state' | 'load'
+
+/** What a fleet was asked since it stands, all machines together. */
+export interface FleetLoad {
+  /** Requests to controllers. */
+  readonly requests: number
+  /** Requests for images, and the bytes that came. */
+  readonly reads: number
+  readonly bytes: number
+  /** Of the fleet's own process. */
+  readonly cpuMs: number
+}
 
 /** What the fleet's process sends; the first one comes by itself when all controllers listen. */
 export interface FleetReply {
@@ -27,6 +38,7 @@ export interface FleetReply {
   readonly sessions?: number
   /** URLs of what is in drives. */
   readonly images?: readonly string[]
+  readonly load?: FleetLoad
 }
 
 export interface FleetOptions {

@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path'
 import { writeSampleBootIso } from '../../plugins/iso/index.ts'
 import { type Serving, startServe } from '../binary/executable.ts'
 import { linuxRecipe } from '../harness.ts'
-import { type Fleet, startFleet } from './fleet.ts'
+import { type Fleet, type FleetLoad, startFleet } from './fleet.ts'
 import { measureFloor } from './floor.ts'
 
 export interface JobsBench {
@@ -29,7 +29,18 @@ export interface JobsFigures {
   readonly get_p99_ms: number
   readonly gets: number
   readonly peak_rss_bytes: number
+  /** Of the appliance, and of the bare loop. */
+  readonly cpu_ms_per_job: number
+  readonly floor_cpu_ms_per_job: number
+  /** Of the simulated machines during the one and the other. */
+  readonly fleet_cpu_ms_per_job: number
+  readonly floor_fleet_cpu_ms_per_job: number
   readonly requests_per_job: number
+  readonly floor_requests_per_job: number
+  readonly media_reads_per_job: number
+  readonly floor_media_reads_per_job: number
+  readonly media_kib_per_job: number
+  readonly floor_media_kib_per_job: number
   readonly sessions_left: number
   readonly images_left: number
   readonly succeeded: number
@@ -134,6 +145,29 @@ function askMeanwhile(api: Api, ids: () => readonly string[]) {
 export const peakBytes = async (pid: number) =>
   Number(/^VmHWM:\s+(\d+) kB$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1_024
 
+/** User and system time of a process so far, in ms. */
+async function cpuMs(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
+  // After the name, which may hold anything: utime and stime are the 12th and 13th, in 1/100 s.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) * 10
+}
+
+const NO_LOAD: FleetLoad = { requests: 0, reads: 0, bytes: 0, cpuMs: 0 }
+const loadOf = async (fleet: Fleet) => (await fleet.ask('load')).load ?? NO_LOAD
+
+/** What came upon the fleet between two looks, for each job. */
+function perJob(before: FleetLoad, after: FleetLoad, jobs: number) {
+  const each = (of: (load: FleetLoad) => number) =>
+    Number(((of(after) - of(before)) / jobs).toFixed(1))
+  return {
+    requests: each((load) => load.requests),
+    reads: each((load) => load.reads),
+    kib: each((load) => load.bytes / 1_024),
+    cpu: each((load) => load.cpuMs),
+  }
+}
+
 const at = (sorted: readonly number[], part: number) =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN
 
@@ -160,11 +194,15 @@ export async function benchJobs(bench: JobsBench): Promise<JobsFigures> {
   const api = await apiOf(serving, dataDir)
   await prepare(api, fleet, folder, bench.isoBytes)
   const ids: string[] = []
+  const { pid } = serving.process
+  const [cpuBefore, loadBefore] = [await cpuMs(pid), await loadOf(fleet)]
   const stopAsking = askMeanwhile(api, () => ids)
   const started = performance.now()
   ids.push(...(await submitAll(api, fleet)))
   await allOver(api)
   const wall = performance.now() - started
+  const cpu = (await cpuMs(pid)) - cpuBefore
+  const loadBetween = await loadOf(fleet)
   const times = await stopAsking()
   const { sessions = Number.NaN, images = [] } = await fleet.ask('state')
   const figures = {
@@ -175,18 +213,31 @@ export async function benchJobs(bench: JobsBench): Promise<JobsFigures> {
     get_p50_ms: Number(at(times, 0.5).toFixed(1)),
     get_p99_ms: Number(at(times, 0.99).toFixed(1)),
     gets: times.length,
-    peak_rss_bytes: await peakBytes(serving.process.pid),
+    peak_rss_bytes: await peakBytes(pid),
     sessions_left: sessions,
     images_left: images.length,
     succeeded: await succeeded(api),
   }
   await serving.stop()
   const { requests: orders = [] } = await fleet.ask('requests')
+  const ownBefore = process.cpuUsage()
   const floor = await measureFloor({ ...bench, machines: fleet.machines, orders })
+  const own = process.cpuUsage(ownBefore)
+  const asked = perJob(loadBefore, loadBetween, bench.machines)
+  const floorAsked = perJob(loadBetween, await loadOf(fleet), bench.machines)
   return {
     ...figures,
-    requests_per_job: orders.length,
     floor_ms: Math.round(floor),
     ratio: Number((wall / floor).toFixed(2)),
+    cpu_ms_per_job: Number((cpu / bench.machines).toFixed(1)),
+    floor_cpu_ms_per_job: Number(((own.user + own.system) / 1_000 / bench.machines).toFixed(1)),
+    fleet_cpu_ms_per_job: asked.cpu,
+    floor_fleet_cpu_ms_per_job: floorAsked.cpu,
+    requests_per_job: asked.requests,
+    floor_requests_per_job: floorAsked.requests,
+    media_reads_per_job: asked.reads,
+    floor_media_reads_per_job: floorAsked.reads,
+    media_kib_per_job: asked.kib,
+    floor_media_kib_per_job: floorAsked.kib,
   }
 }

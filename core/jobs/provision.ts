@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { recipeFaults } from '../faults.ts'
+import { limit } from '../limit.ts'
 import {
   documentsOf,
   keepImages,
@@ -10,6 +11,7 @@ import {
   supersedeCleanups,
 } from '../store/jobs.ts'
 import type { PublishedImage } from '../store/tables.ts'
+import { MINUTE } from '../units.ts'
 import { close, endingOf } from './close.ts'
 import { deadlineOf } from './deadlines.ts'
 import type { Job } from './job.ts'
@@ -124,7 +126,8 @@ async function poweredOn(parts: JobParts, job: Job): Promise<void> {
 async function work(parts: JobParts, session: Session): Promise<void> {
   const { job, journal, bmc } = session
   if (journal.begunIn('redfish.power-on', job.launches)) {
-    const { power } = await bmc.read(AbortSignal.timeout(60_000))
+    using span = limit(MINUTE)
+    const { power } = await bmc.read(span.signal)
     await session.notes.add({
       level: 'warn',
       message: `the appliance was restarted in the middle of the power-on; the machine is ${power}`,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { sentence } from '../faults.ts'
+import { limit } from '../limit.ts'
 import { journalOf } from '../store/job-story.ts'
 import { move, patchJob } from '../store/jobs.ts'
 import { HOUR, MINUTE, SECOND } from '../units.ts'
@@ -66,17 +67,23 @@ async function ejectOurs(parts: JobParts, session: Session, signal: AbortSignal)
   }
 }
 
+/** Power and drives, outside of any step. */
+async function readState({ bmc }: Session) {
+  using span = limit(MINUTE)
+  return await bmc.read(span.signal)
+}
+
 /** True when the machine, having reported, may still be powering itself off. */
 async function stillEnding(
   parts: JobParts,
   session: Session,
   graceUntil: number,
 ): Promise<boolean> {
-  const { job, bmc } = session
+  const { job } = session
   if (job.reportedAt === null) return false
   const until = job.reportedAt + parts.config.limits.off_s * SECOND + job.pausedMs
   if (parts.now() >= Math.max(until, graceUntil)) return false
-  return (await bmc.read(AbortSignal.timeout(MINUTE))).power !== 'Off'
+  return (await readState(session)).power !== 'Off'
 }
 
 const powersOn = (parts: JobParts, job: Job) =>
@@ -84,7 +91,7 @@ const powersOn = (parts: JobParts, job: Job) =>
 
 /** Did another appliance take the machine over, and may it be at work there? */
 async function takenOver(parts: JobParts, session: Session): Promise<boolean> {
-  const { drives } = await session.bmc.read(AbortSignal.timeout(MINUTE))
+  const { drives } = await readState(session)
   for (const { image } of drives) {
     if (
       !image ||
@@ -128,7 +135,7 @@ async function undo(parts: JobParts, session: Session, graceUntil: number): Prom
 async function undoLate(parts: JobParts, session: Session): Promise<boolean> {
   const { bmc, job, step } = session
   await step('cleanup.eject', (signal) => ejectOurs(parts, session, signal))
-  const { power } = await bmc.read(AbortSignal.timeout(MINUTE))
+  const { power } = await readState(session)
   if (power === 'Off' && !(await takenOver(parts, session))) {
     await step('cleanup.boot-override', (signal) => bmc.clearBootOverride(signal))
     if (powersOn(parts, job)) await step('cleanup.power-on', (signal) => bmc.powerOn(signal))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { Fault } from '../faults.ts'
+import { limit } from '../limit.ts'
 import type { Logger } from '../log.ts'
 import type { Db } from '../store/client.ts'
 import { beginStep, endStep } from '../store/job-story.ts'
@@ -55,13 +56,13 @@ export function createStep(parts: StepParts): Step {
     const begunAt = now()
     const started = performance.now()
     const limitMs = parts.limitMs ?? LIMIT_MS[name] ?? DEFAULT_LIMIT_MS
-    const limit = AbortSignal.timeout(limitMs)
+    using span = limit(limitMs, stopping)
     const seq = await db.write((tx) => beginStep(tx, { jobId, launch, step: name, begunAt }))
     const end = (outcome: 'done' | 'failed', code: string | null) =>
       db.write((tx) => endStep(tx, seq, { endedAt: now(), outcome, code }))
     try {
       stopping.throwIfAborted()
-      const result = await work(AbortSignal.any([stopping, limit]))
+      const result = await work(span.signal)
       const ms = Math.round(performance.now() - started)
       // Asked for together, they share a commit.
       await Promise.all([end('done', null), note('info', `${name} done in ${ms} ms`, name)])
@@ -71,7 +72,7 @@ export function createStep(parts: StepParts): Step {
       if (error instanceof HandedOver || stopping.aborted)
         throw new HandedOver('', { cause: error })
       const cause =
-        limit.aborted && !(error instanceof Fault)
+        span.isOver && !(error instanceof Fault)
           ? jobFaults.stepTimeout(`${name} did not end within ${limitMs / 1_000} s`, {
               cause: error,
             })

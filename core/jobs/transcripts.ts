@@ -10,6 +10,8 @@ import type { BmcExchange } from './bmc.ts'
 const LONGEST_BODY = 32 * KiB
 /** A transcript longer than this gets no further lines. */
 const LARGEST_BYTES = 16 * MiB
+/** Lines wait so long for others of their job: opening a file costs more than a line. */
+const GATHER_MS = 500
 
 /**
  * The whole traffic with a controller, a file of JSON lines a job. Files and not rows: it is much,
@@ -45,6 +47,7 @@ export async function openTranscripts(folder: string, log: Logger): Promise<Tran
   const pathOf = (jobId: string) => join(folder, `${jobId}.jsonl`)
   const waiting = new Map<string, string[]>()
   let writing: Promise<void> | undefined
+  let timer: ReturnType<typeof setTimeout> | undefined
 
   const append = async (jobId: string, lines: readonly string[]) => {
     const path = pathOf(jobId)
@@ -53,28 +56,34 @@ export async function openTranscripts(folder: string, log: Logger): Promise<Tran
     await appendFile(path, lines.join(''), { mode: 0o600 })
   }
 
-  /** One round after the other: what comes in meanwhile goes out together. */
   const write = async () => {
-    while (waiting.size > 0) {
-      const round = [...waiting]
-      waiting.clear()
-      for (const [jobId, lines] of round) {
-        await append(jobId, lines).catch((err: unknown) =>
-          log.warn({ job: jobId, err }, 'a part of the transcript is lost'),
-        )
-      }
+    const round = [...waiting]
+    waiting.clear()
+    for (const [jobId, lines] of round) {
+      await append(jobId, lines).catch((err: unknown) =>
+        log.warn({ job: jobId, err }, 'a part of the transcript is lost'),
+      )
     }
-    writing = undefined
+  }
+
+  /** What waits is written, now; one round after the other. */
+  const flush = (): Promise<void> => {
+    clearTimeout(timer)
+    timer = undefined
+    writing = (writing ?? Promise.resolve()).then(write)
+    return writing
   }
 
   return {
     add(jobId, exchange) {
-      waiting.set(jobId, [...(waiting.get(jobId) ?? []), lineOf(exchange)])
-      writing ??= write()
+      const lines = waiting.get(jobId) ?? []
+      lines.push(lineOf(exchange))
+      waiting.set(jobId, lines)
+      timer ??= setTimeout(flush, GATHER_MS)
     },
-    settled: async () => writing,
+    settled: flush,
     async read(jobId) {
-      await writing
+      await flush()
       const file = Bun.file(pathOf(jobId))
       return (await file.exists()) ? file : undefined
     },

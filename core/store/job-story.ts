@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { and, asc, eq, gt, isNull, sql } from 'drizzle-orm'
 import type { Reader, Tx } from './client.ts'
-import { blank, prepared } from './prepared.ts'
+import { placeholders, prepared, shapeOf } from './prepared.ts'
 import { jobEvents, jobEvidence, journal } from './tables.ts'
 
 export type EventRow = typeof jobEvents.$inferSelect
@@ -12,11 +12,10 @@ export async function addEvent(
   tx: Tx,
   row: Omit<typeof jobEvents.$inferInsert, 'seq'>,
 ): Promise<EventRow> {
-  const { shape, columns } = blank(row)
-  const query = prepared(tx, `addEvent ${shape}`, () =>
-    tx.insert(jobEvents).values(columns).returning().prepare(),
+  const query = prepared(tx, `addEvent ${shapeOf(row)}`, () =>
+    tx.insert(jobEvents).values(placeholders(row)).returning().prepare(),
   )
-  const [stored] = await query.all(row)
+  const stored = await query.get(row)
   if (!stored) throw new Error('the event was not stored')
   return stored
 }
@@ -33,7 +32,7 @@ export async function countEvents(
       .where(and(eq(jobEvents.jobId, sql.placeholder('jobId')), eq(jobEvents.source, source)))
       .prepare(),
   )
-  return (await query.all({ jobId }))[0]?.count ?? 0
+  return (await query.get({ jobId }))?.count ?? 0
 }
 
 export async function eventsOf(db: Reader, jobId: string, after = 0): Promise<EventRow[]> {
@@ -57,11 +56,10 @@ export async function addEvidence(
   tx: Tx,
   row: Omit<typeof jobEvidence.$inferInsert, 'seq'>,
 ): Promise<EvidenceRow> {
-  const { shape, columns } = blank(row)
-  const query = prepared(tx, `addEvidence ${shape}`, () =>
-    tx.insert(jobEvidence).values(columns).returning().prepare(),
+  const query = prepared(tx, `addEvidence ${shapeOf(row)}`, () =>
+    tx.insert(jobEvidence).values(placeholders(row)).returning().prepare(),
   )
-  const [stored] = await query.all(row)
+  const stored = await query.get(row)
   if (!stored) throw new Error('the sighting was not stored')
   return stored
 }
@@ -88,9 +86,9 @@ export async function beginStep(
   row: { jobId: string; launch: number; step: string; begunAt: number },
 ): Promise<number> {
   const query = prepared(tx, 'beginStep', () =>
-    tx.insert(journal).values(blank(row).columns).returning({ seq: journal.seq }).prepare(),
+    tx.insert(journal).values(placeholders(row)).returning({ seq: journal.seq }).prepare(),
   )
-  const [stored] = await query.all(row)
+  const stored = await query.get(row)
   if (!stored) throw new Error('the step was not journalled')
   return stored.seq
 }
@@ -100,11 +98,10 @@ export async function endStep(
   seq: number,
   end: { endedAt: number; outcome: 'done' | 'failed'; code: string | null },
 ): Promise<void> {
-  const { shape, columns } = blank(end)
-  const query = prepared(tx, `endStep ${shape}`, () =>
+  const query = prepared(tx, `endStep ${shapeOf(end)}`, () =>
     tx
       .update(journal)
-      .set(columns)
+      .set(placeholders(end))
       .where(and(eq(journal.seq, sql.placeholder('of')), isNull(journal.outcome)))
       .prepare(),
   )

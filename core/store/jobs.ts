@@ -18,7 +18,7 @@ import type { JobResult, JobStatus } from '../../schemas/job.ts'
 import type { Job, NextStatus } from '../jobs/job.ts'
 import type { Reader, Tx } from './client.ts'
 import { hasLabel } from './machines.ts'
-import { blank, prepared } from './prepared.ts'
+import { placeholders, prepared, shapeOf } from './prepared.ts'
 import {
   deliveries,
   jobDocuments,
@@ -41,7 +41,7 @@ export async function findJob(db: Reader | Tx, id: string): Promise<Job | undefi
       .where(eq(jobs.id, sql.placeholder('id')))
       .prepare(),
   )
-  return (await query.all({ id }))[0]
+  return query.get({ id })
 }
 
 /** For those who ask often and need no more: the whole row is wide. */
@@ -57,7 +57,7 @@ export async function standingOf(
       .where(eq(jobs.id, sql.placeholder('id')))
       .prepare(),
   )
-  return (await query.all({ id }))[0]
+  return query.get({ id })
 }
 
 /** By the SHA-256 of one of its tokens. */
@@ -73,7 +73,7 @@ export async function findJobByDigest(
       .where(eq(jobs[token], sql.placeholder('digest')))
       .prepare(),
   )
-  return (await query.all({ digest }))[0]
+  return query.get({ digest })
 }
 
 export async function findJobByKey(db: Reader | Tx, key: string): Promise<Job | undefined> {
@@ -157,16 +157,15 @@ export async function patchJob(
   statuses: readonly JobStatus[],
   change: JobChange & Partial<Pick<Job, 'status'>>,
 ): Promise<Job | undefined> {
-  const { shape, columns } = blank(change)
-  const query = prepared(tx, `patchJob ${statuses.join()} ${shape}`, () =>
+  const query = prepared(tx, `patchJob ${statuses.join()} ${shapeOf(change)}`, () =>
     tx
       .update(jobs)
-      .set(columns)
+      .set(placeholders(change))
       .where(and(eq(jobs.id, sql.placeholder('of')), inArray(jobs.status, [...statuses])))
       .returning()
       .prepare(),
   )
-  return (await query.all({ ...change, of: id }))[0]
+  return query.get({ ...change, of: id })
 }
 
 /** The machine's word: only when it was powered on by us and is still ours to give. */
@@ -237,7 +236,7 @@ export async function nextDue(db: Reader): Promise<number | undefined> {
       .where(and(isNotNull(jobs.nextCheckAt), isNull(jobs.leaseOwner)))
       .prepare(),
   )
-  return (await query.all())[0]?.at ?? undefined
+  return (await query.get())?.at ?? undefined
 }
 
 /** Takes a due row for `owner`; undefined when somebody else was faster. */
@@ -252,12 +251,12 @@ export async function leaseJob(
   const query = prepared(tx, 'leaseJob', () =>
     tx
       .update(jobs)
-      .set(blank(change).columns)
+      .set(placeholders(change))
       .where(and(eq(jobs.id, sql.placeholder('of')), isFree(sql.placeholder('now'))))
       .returning()
       .prepare(),
   )
-  return (await query.all({ ...change, of: id, now }))[0]
+  return query.get({ ...change, of: id, now })
 }
 
 export async function renewJob(tx: Tx, id: string, owner: string, until: number): Promise<void> {

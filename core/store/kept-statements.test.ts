@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { expect, test } from 'bun:test'
+import { createClient } from '@libsql/client'
 import { sql } from 'drizzle-orm'
 import { temporaryDb } from '../../test/temporary-db.ts'
 import type { Tx } from './client.ts'
+import { settings } from './tables.ts'
 
 /** What goes in as an argument comes back as. */
 async function through(value: unknown): Promise<unknown> {
@@ -90,6 +92,35 @@ test('more texts than are kept at once all give their own answer', async () => {
       expect(row?.v).toBe(n * round)
     }
   }
+})
+
+test('a row that is changed and asked for at once is changed for good', async () => {
+  await using temporary = await temporaryDb()
+  const { db, url } = temporary
+  await db.write(async (tx) => {
+    for (const name of ['one', 'two']) await tx.insert(settings).values({ name, value: 1 })
+  })
+  // Only the first row is read; both are changed.
+  const changed = await db.write((tx) => tx.update(settings).set({ value: 2 }).returning().get())
+  expect(changed).toEqual({ name: 'one', value: 2 })
+  const other = createClient({ url })
+  const { rows } = await other.execute('select value from settings')
+  expect(rows.map((row) => row['value'])).toEqual(['2', '2'])
+  const { rows: log } = await other.execute('pragma wal_checkpoint(truncate)')
+  expect(log[0]?.['busy']).toBe(0)
+  other.close()
+})
+
+test('what was read once is read anew, also where only the first row was asked for', async () => {
+  await using temporary = await temporaryDb()
+  const { db } = temporary
+  await db.write((tx) => tx.insert(settings).values({ name: 'one', value: 1 }))
+  const first = async () => (await db.read.select().from(settings).get())?.value
+  expect(await first()).toBe(1)
+  await db.write((tx) => tx.update(settings).set({ value: 2 }))
+  // By another statement too: the connection as a whole must not stay in the past.
+  expect(await db.read.select({ value: settings.value }).from(settings)).toEqual([{ value: 2 }])
+  expect(await first()).toBe(2)
 })
 
 test('no read that has ended holds up a checkpoint', async () => {

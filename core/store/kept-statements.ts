@@ -92,6 +92,7 @@ export function runKept(connection: Connection, sql: string, args: readonly unkn
   try {
     const { statement, returnsRows } = keep(connection, sql)
     if (!returnsRows) return { rows: [], changes: statement.run(values).changes }
+    // Never `get`: it leaves the statement at its first row, and the connection with the state of then.
     const rows = statement.all(values) as unknown[][]
     for (const row of rows) refuseRounded(row)
     return { rows, changes: 0 }

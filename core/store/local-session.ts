@@ -126,8 +126,9 @@ class LocalQuery<T extends Config> extends LibSQLPreparedQuery<T> {
 
   override async get(values: Row = {}): Promise<T['get']> {
     const outcome = this.#run(values)
+    const [row] = outcome.rows
     if (this.#named) return this.#objects(outcome)[0]
-    return this.mapGetResult(outcome.rows)
+    return this.#toRow && row ? this.#toRow(row) : this.mapGetResult(outcome.rows)
   }
 }
 

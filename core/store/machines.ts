@@ -2,7 +2,7 @@
 import { and, asc, eq, gt, inArray, isNotNull, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
 import type { Machine } from '../machines/machine.ts'
 import type { Reader, Tx } from './client.ts'
-import { blank, prepared } from './prepared.ts'
+import { placeholders, prepared } from './prepared.ts'
 import { machineAliases, machines } from './tables.ts'
 
 export type MachineRow = typeof machines.$inferSelect
@@ -66,7 +66,7 @@ export async function findMachineRow(db: Reader | Tx, id: string): Promise<Machi
       .where(eq(machines.id, sql.placeholder('id')))
       .prepare(),
   )
-  return (await query.all({ id }))[0]
+  return query.get({ id })
 }
 
 /** Machines whose serial or alias is one of `names`; more than one answers an ambiguous name. */
@@ -201,7 +201,7 @@ export async function leaseMachine(
   const query = prepared(tx, 'leaseMachine', () =>
     tx
       .update(machines)
-      .set(blank(change).columns)
+      .set(placeholders(change))
       .where(
         and(
           eq(machines.id, sql.placeholder('of')),
@@ -215,7 +215,7 @@ export async function leaseMachine(
       .returning({ id: machines.id })
       .prepare(),
   )
-  return (await query.all({ ...change, of: id, now })).length > 0
+  return (await query.get({ ...change, of: id, now })) !== undefined
 }
 
 export async function releaseMachine(tx: Tx, id: string, owner: string): Promise<void> {

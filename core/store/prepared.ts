@@ -18,21 +18,23 @@ export function prepared<Q>(db: Reader | Tx, name: string, build: () => Q): Q {
   return query
 }
 
-/** Placeholders for the values of a change, each under its column's name. */
-export interface Blank<C> {
-  /** The same for all changes of the same columns; a part of the query's name. */
-  readonly shape: string
-  /** For `set` and `values`: drizzle takes placeholders there, though its types do not say so. */
-  readonly columns: C
+/** Names the columns of a change: the same for all of which one query can be prepared. */
+export function shapeOf(change: object): string {
+  let shape = ''
+  for (const [name, value] of Object.entries(change)) {
+    if (value !== undefined) shape += value === null ? `${name}=null,` : `${name},`
+  }
+  return shape
 }
 
-/** Null stays null: the encoder of a JSON column would make it the text `null`. */
-export function blank<C extends object>(change: C): Blank<C> {
+/**
+ * For `set` and `values`: a placeholder for each value, under its column's name. Drizzle takes them
+ * there, though its types do not say so. Null stays null: the encoder of a JSON column would make it
+ * the text `null`.
+ */
+export function placeholders<C extends object>(change: C): C {
   const given = Object.entries(change).filter(([, value]) => value !== undefined)
-  const shape = given.map(([name, value]) => (value === null ? `${name}=null` : name)).join()
-  const columns = given.map(([name, value]) => [
-    name,
-    value === null ? null : sql.placeholder(name),
-  ])
-  return { shape, columns: Object.fromEntries(columns) as C }
+  return Object.fromEntries(
+    given.map(([name, value]) => [name, value === null ? null : sql.placeholder(name)]),
+  ) as C
 }

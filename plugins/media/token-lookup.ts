@@ -27,6 +27,8 @@ export function createTokenLookup(
   now: () => number,
 ): TokenLookup {
   const kept = new Map<string, { readonly opened: Opened; readonly until: number }>()
+  /** By job, which has one: jobs change far oftener than tokens are asked for. */
+  const tokenOf = new Map<string, string>()
   /** One set for every lookup under way: the jobs that changed meanwhile. */
   const underWay = new Set<Set<string>>()
 
@@ -44,21 +46,29 @@ export function createTokenLookup(
     }
   }
 
+  const forget = (token: string) => {
+    const known = kept.get(token)
+    if (known) tokenOf.delete(known.opened.job.id)
+    kept.delete(token)
+  }
+
   return {
     async find(token) {
       const known = kept.get(token)
       if (known && known.until > now()) return known.opened
-      kept.delete(token)
+      forget(token)
       const opened = await ask(token)
       if (!opened) return undefined
       const [oldest] = kept.keys()
-      if (kept.size >= MOST_KEPT && oldest !== undefined) kept.delete(oldest)
+      if (kept.size >= MOST_KEPT && oldest !== undefined) forget(oldest)
       kept.set(token, { opened, until: now() + KEPT_MS })
+      tokenOf.set(opened.job.id, token)
       return opened
     },
     changed(jobId) {
       for (const jobs of underWay) jobs.add(jobId)
-      for (const [token, { opened }] of kept) if (opened.job.id === jobId) kept.delete(token)
+      const token = tokenOf.get(jobId)
+      if (token !== undefined) forget(token)
     },
   }
 }

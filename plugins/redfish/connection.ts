@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { gunzipSync } from 'node:zlib'
+import { limit } from '../../core/limit.ts'
 import type { TlsPolicy } from '../../core/machines/machine.ts'
 import { undici } from '../../core/undici.ts'
 import { connectionFault } from './connection-fault.ts'
@@ -78,7 +79,7 @@ export function openConnection(parts: ConnectionParts): Connection {
   async function once(request: RawRequest, signal: AbortSignal): Promise<RawAnswer> {
     const limitMs = request.timeoutMs ?? options.requestTimeoutMs
     // The agent's own limits are of silence; this one is of the whole exchange.
-    const limit = AbortSignal.timeout(limitMs)
+    using span = limit(limitMs, signal)
     try {
       const answer = await undici().request(`${origin}${request.path}`, {
         dispatcher: agent,
@@ -87,7 +88,7 @@ export function openConnection(parts: ConnectionParts): Connection {
         body: request.body ?? null,
         headersTimeout: limitMs,
         bodyTimeout: limitMs,
-        signal: AbortSignal.any([signal, limit]),
+        signal: span.signal,
       })
       const header = (name: string) => {
         const value = answer.headers[name.toLowerCase()]

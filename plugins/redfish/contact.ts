@@ -2,6 +2,7 @@
 import { Fault } from '../../core/faults.ts'
 import type { BmcWatch } from '../../core/jobs/bmc.ts'
 import type { ControllerIdentity, ControllerProfile } from '../../core/jobs/controller.ts'
+import { limit } from '../../core/limit.ts'
 import type { Credentials, Machine } from '../../core/machines/machine.ts'
 import { type Client, createClient, type Note, patiently } from './client.ts'
 import type { RedfishOptions } from './config.ts'
@@ -60,7 +61,10 @@ async function makeContact(parts: ContactParts, signal: AbortSignal): Promise<Co
   const { loginWith } = parts.profileOf(identityOf(root, undefined, [])).rules
   const opening = { exchange, origin, credentials, redactor, ledger, sessionsUri, loginWith, note }
   const login = createLogin(opening)
-  scope.defer(() => login.close(AbortSignal.timeout(options.requestTimeoutMs)))
+  scope.defer(async () => {
+    using span = limit(options.requestTimeoutMs)
+    await login.close(span.signal)
+  })
   const client = createClient({ host, exchange, login, note, options })
   const finding = await discover(client, root, machine.bmc.systemUri, signal)
   const profile = parts.profileOf(finding.identity)
@@ -78,11 +82,11 @@ const SLOW_ANSWERS = 2.5
 /** Connects, logs in and finds the machine's system. What was opened is closed when this throws. */
 export async function openContact(parts: ContactParts): Promise<Contact> {
   const limitMs = parts.options.requestTimeoutMs * SLOW_ANSWERS
-  const signal = AbortSignal.timeout(limitMs)
+  using span = limit(limitMs)
   try {
-    return await makeContact(parts, signal)
+    return await makeContact(parts, span.signal)
   } catch (cause) {
-    if (!signal.aborted || cause instanceof Fault) throw cause
+    if (!span.isOver || cause instanceof Fault) throw cause
     throw redfishFaults.timeout(
       `The BMC ${new URL(parts.machine.bmc.url).host} could not be opened within ${limitMs / 1_000} s: it may be overloaded or restarting.`,
       { cause },

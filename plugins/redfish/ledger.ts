@@ -56,7 +56,8 @@ export function createLedger(folder: string, now: () => number): SessionLedger {
     release: (origin, uri) => void inUse.delete(nameOf(origin, uri)),
     async orphans(origin) {
       const names = await readdir(folder).catch(() => [])
-      const ours = names.filter((name) => name.startsWith(short(origin)) && !inUse.has(name))
+      const own = short(origin)
+      const ours = names.filter((name) => name.startsWith(own) && !inUse.has(name))
       const uris = await Promise.all(ours.map(read))
       return uris.filter((uri) => uri !== undefined)
     },

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { basename, relative, resolve, sep } from 'node:path'
+import type { DeclaredCommand } from '../../core/command.ts'
 import { isoFaults } from './faults.ts'
 import { folderTree } from './folder.ts'
-import { localCommand, UsageError, writtenReport } from './local-command.ts'
 import type { IsoContent } from './tree.ts'
 import { writeIso } from './write-iso.ts'
+import { reportWritten } from './written-report.ts'
+
+const DEFAULT_VOLUME_ID = 'SLIPWAY'
 
 /** The path of a boot image in the tree: its own when it lies in the folder, else it is added below `/boot`. */
 function bootPath(folder: string, file: string, tree: Map<string, IsoContent>): string {
@@ -20,36 +23,36 @@ function bootPath(folder: string, file: string, tree: Map<string, IsoContent>): 
   return added
 }
 
-export const buildCommand = localCommand({
+export const buildCommand: DeclaredCommand = {
   name: 'build',
   summary: 'make an ISO image of a folder',
-  usage: 'DIR -o FILE [--volume-id X] [--bios FILE [--boot-info-table]] [--efi FILE] [--json]',
+  arguments: [{ name: 'DIR', summary: 'what the image is to hold' }],
   options: {
-    output: { type: 'string', short: 'o' },
-    'volume-id': { type: 'string', default: 'SLIPWAY' },
-    bios: { type: 'string' },
-    // For isolinux and GRUB; it would overwrite the code of a plain boot sector.
-    'boot-info-table': { type: 'boolean', default: false },
-    efi: { type: 'string' },
-    json: { type: 'boolean' },
+    output: { short: 'o', value: 'FILE', summary: 'the image to write' },
+    'volume-id': { value: 'ID', summary: `name of the volume (default ${DEFAULT_VOLUME_ID})` },
+    bios: { value: 'FILE', summary: 'boot image for a PC BIOS' },
+    // It would overwrite the code of a plain boot sector.
+    'boot-info-table': { summary: 'write where it stands into the BIOS image: isolinux, GRUB' },
+    efi: { value: 'FILE', summary: 'boot image for UEFI, a FAT file system' },
   },
-  async work({ values, positionals }) {
-    const [directory, ...others] = positionals
-    const { output, bios, efi } = values
-    if (directory === undefined || others.length > 0) throw new UsageError('name one folder')
-    if (output === undefined) throw new UsageError('name the image by -o')
-    const folder = resolve(directory)
+  examples: ['slipway iso build folder -o image.iso --volume-id DATA --efi efi.img'],
+  async call({ args, flags, out, usage }) {
+    const output = flags.text('output')
+    if (output === undefined) throw usage('name the image with -o FILE')
+    const folder = resolve(args[0] ?? '')
     const tree = await folderTree(folder)
+    const [bios, efi] = [flags.text('bios'), flags.text('efi')]
     const written = await writeIso(output, {
-      volumeId: values['volume-id'],
+      volumeId: flags.text('volume-id') ?? DEFAULT_VOLUME_ID,
       tree,
       boot: {
         ...(bios !== undefined && {
-          bios: { path: bootPath(folder, bios, tree), bootInfoTable: values['boot-info-table'] },
+          bios: { path: bootPath(folder, bios, tree), bootInfoTable: flags.on('boot-info-table') },
         }),
         ...(efi !== undefined && { efi: { path: bootPath(folder, efi, tree) } }),
       },
     })
-    return writtenReport(output, written)
+    reportWritten(out, output, written)
+    return 0
   },
-})
+}

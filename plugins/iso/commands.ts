@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import type { Command } from '../../core/plugin.ts'
+import type { DeclaredCommand } from '../../core/command.ts'
 import { buildCommand } from './build-command.ts'
 import { lsCommand } from './ls-command.ts'
 import { sampleCommand } from './sample-command.ts'
 
 /** `slipway iso …` */
-export const isoCommands: readonly Command[] = [buildCommand, lsCommand, sampleCommand]
+export const isoCommands: readonly DeclaredCommand[] = [buildCommand, lsCommand, sampleCommand]

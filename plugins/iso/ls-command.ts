@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+import type { DeclaredCommand } from '../../core/command.ts'
 import { openFileSource } from './byte-source.ts'
 import type { IsoEntry } from './iso-reader.ts'
-import { localCommand, UsageError } from './local-command.ts'
 import { type IsoImage, openIso } from './open-iso.ts'
 
 const KINDS = { file: '-', directory: 'd', symlink: 'l' } as const
@@ -30,34 +30,31 @@ function describe({ volumeId, names, volumeBytes, boot }: IsoImage): string[] {
   return [printable(`volume ${volumeId}, ${volumeBytes} bytes, names ${names}`), ...entries]
 }
 
-export const lsCommand = localCommand({
+export const lsCommand: DeclaredCommand = {
   name: 'ls',
   summary: 'list an ISO image: paths, sizes, extents (byte+length), boot entries',
-  usage: 'FILE [--json]',
-  options: { json: { type: 'boolean' } },
-  async work({ positionals }) {
-    const [file, ...others] = positionals
-    if (file === undefined || others.length > 0) throw new UsageError('name one image')
-    await using source = await openFileSource(file)
+  arguments: [{ name: 'FILE', summary: 'the image' }],
+  examples: ['slipway iso ls image.iso', 'slipway iso ls image.iso --json'],
+  async call({ args, out }) {
+    await using source = await openFileSource(args[0] ?? '')
     const image = await openIso(source)
     const entries = await image.list()
     const { volumeId, volumeBytes, names, boot } = image
-    return {
-      value: {
-        volume_id: volumeId,
-        size_bytes: volumeBytes,
-        names,
-        boot: boot?.entries ?? [],
-        entries: entries.map(({ path, kind, sizeBytes, extents, mode, target }) => ({
-          path,
-          kind,
-          size_bytes: sizeBytes,
-          extents,
-          mode,
-          target,
-        })),
-      },
-      lines: [...describe(image), ...entries.map(line)],
+    const document = {
+      volume_id: volumeId,
+      size_bytes: volumeBytes,
+      names,
+      boot: boot?.entries ?? [],
+      entries: entries.map(({ path, kind, sizeBytes, extents, mode, target }) => ({
+        path,
+        kind,
+        size_bytes: sizeBytes,
+        extents,
+        mode,
+        target,
+      })),
     }
+    out.answer(document, () => [...describe(image), ...entries.map(line)])
+    return 0
   },
-})
+}

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import { localCommand, UsageError, writtenReport } from './local-command.ts'
+import type { DeclaredCommand } from '../../core/command.ts'
 import { writeSampleBootIso } from './sample-boot-iso.ts'
+import { reportWritten } from './written-report.ts'
 
-export const sampleCommand = localCommand({
+export const sampleCommand: DeclaredCommand = {
   name: 'sample',
   summary: 'make a small bootable test medium (BIOS and UEFI)',
-  usage: '-o FILE [--size BYTES] [--json]',
   options: {
-    output: { type: 'string', short: 'o' },
-    size: { type: 'string' },
-    json: { type: 'boolean' },
+    output: { short: 'o', value: 'FILE', summary: 'the image to write' },
+    size: { value: 'BYTES', summary: 'of the image, about; 4 MiB unless given' },
   },
-  async work({ values: { output, size }, positionals }) {
-    if (positionals.length > 0) throw new UsageError(`${positionals[0]} has no meaning here`)
-    if (output === undefined) throw new UsageError('name the image by -o')
+  examples: ['slipway iso sample -o test.iso'],
+  async call({ flags, out, usage }) {
+    const [output, size] = [flags.text('output'), flags.text('size')]
+    if (output === undefined) throw usage('name the image with -o FILE')
     if (size !== undefined && !/^[1-9]\d{0,14}$/.test(size))
-      throw new UsageError(`${size} is no number of bytes`)
+      throw usage(`--size is a number of bytes, not \`${size}\``)
     const sizeBytes = size === undefined ? {} : { sizeBytes: Number(size) }
-    const written = await writeSampleBootIso(output, sizeBytes)
-    return writtenReport(output, written)
+    reportWritten(out, output, await writeSampleBootIso(output, sizeBytes))
+    return 0
   },
-})
+}

@@ -42,6 +42,7 @@ export async function uploadBlob(
   for (;;) {
     try {
       const outcome = await upload.attempt(() => patience.moved())
+      await upload.remember()
       options.watch?.ends(source.blob, outcome)
       return outcome
     } catch (error) {
@@ -91,6 +92,11 @@ class Upload {
     return 'sent'
   }
 
+  /** A later upload of the blob to another repository can mount it from here. */
+  async remember(): Promise<void> {
+    if (this.#source.blob.size > SMALL_BYTES) await this.#memory.seen(this.#key)
+  }
+
   /** Is the answer to this error a new session? An old one may hold other bytes than we think. */
   async startsAnew(error: unknown): Promise<boolean> {
     this.#cuts++
@@ -120,12 +126,24 @@ class Upload {
   }
 
   async #begun(): Promise<UploadSession | 'mounted'> {
-    const { mountFrom, signal } = this.#options
-    const { digest } = this.#source.blob
-    const mount = { digest, ...(mountFrom === undefined ? {} : { from: mountFrom }) }
-    const begun = await this.#registry.startUpload(this.#repository, mount, signal)
+    const { digest, size } = this.#source.blob
+    const known = size > SMALL_BYTES ? await this.#memory.whereElse(this.#key) : undefined
+    const from = this.#options.mountFrom ?? known
+    const mount = from === undefined ? { digest } : { digest, from }
+    const begun = await this.#start(mount)
     if (begun !== 'mounted') await this.#memory.keep(this.#key, begun.location)
     return begun
+  }
+
+  /** Some registries refuse a mount that they can not do, rather than begin an upload. */
+  async #start(mount: { readonly digest: string; readonly from?: string }) {
+    const { signal } = this.#options
+    try {
+      return await this.#registry.startUpload(this.#repository, mount, signal)
+    } catch (error) {
+      if (!(error instanceof Fault) || error.kind.retry || error.kind.status >= 500) throw error
+      return this.#registry.startUpload(this.#repository, undefined, signal)
+    }
   }
 
   async #piece(session: UploadSession): Promise<UploadSession> {

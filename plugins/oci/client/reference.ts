@@ -21,9 +21,8 @@ export const wanted = ({ tag, digest }: Pick<Reference, 'tag' | 'digest'>) =>
 
 /** Reads a reference. Throws `oci-client.reference`, which says what is wrong with it. */
 export function parseReference(text: string): Reference {
-  const { scheme, rest } = splitScheme(text)
-  const { host, path } = splitHost(rest, scheme !== undefined)
-  const [named = '', digest, ...more] = path.split('@')
+  const { origin, rest } = splitOrigin(text)
+  const [named = '', digest, ...more] = rest.split('@')
   if (more.length > 0) throw bad(text, 'it has more than one @')
   const colon = named.indexOf(':')
   const repository = colon === -1 ? named : named.slice(0, colon)
@@ -35,8 +34,18 @@ export function parseReference(text: string): Reference {
   if (digest !== undefined && !isDigest(digest)) {
     throw bad(text, 'a digest is sha256: and 64, or sha512: and 128 lower-case hex digits')
   }
-  const origin = host === undefined ? undefined : originOf(text, scheme ?? schemeFor(host), host)
   return { origin, repository, tag, digest }
+}
+
+/** Splits `[SCHEME://][HOST[:PORT]/]REST` where REST may be anything, e.g. a pattern of names. */
+export function splitOrigin(text: string): {
+  readonly origin: string | undefined
+  readonly rest: string
+} {
+  const { scheme, rest } = splitScheme(text)
+  const { host, path } = splitHost(rest, scheme !== undefined)
+  if (host === undefined) return { origin: undefined, rest: path }
+  return { origin: originOf(text, scheme ?? schemeFor(host), host), rest: path }
 }
 
 /** The reference as people write it; `origin` shortened to its host. */

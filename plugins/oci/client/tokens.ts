@@ -25,9 +25,10 @@ export interface TokensParts {
 export interface Tokens {
   /** What to send at first; undefined while the registry has asked for nothing. */
   authorization(scopes: readonly Scope[], signal?: AbortSignal): Promise<string | undefined>
-  /** After a 401: another header to try; undefined when there is nothing better. */
+  /** After a 401: another header to try than the one `used`; undefined when there is none. */
   challenged(
     headers: Headers,
+    used: string | undefined,
     scopes: readonly Scope[],
     signal?: AbortSignal,
   ): Promise<string | undefined>
@@ -143,20 +144,24 @@ export function createTokens(parts: TokensParts): Tokens {
     async authorization(scopes, signal) {
       return asked && header(scopes, signal)
     },
-    async challenged(headers, scopes, signal) {
+    async challenged(headers, used, scopes, signal) {
       const challenges = parseChallenges(headers['www-authenticate'])
       const best =
         challenges.find(({ scheme, parameters }) => scheme === 'bearer' && parameters['realm']) ??
         challenges.find(({ scheme }) => scheme === 'basic')
-      const repeated = asked !== undefined && asked.scheme === best?.scheme
-      if (!best || (repeated && best.scheme === 'basic')) return undefined
+      if (!best) return undefined
       asked = best
-      if (best.scheme === 'basic') return header(scopes, signal)
-      // What it names itself goes with what we know to need: a mount needs two.
+      if (best.scheme === 'basic') {
+        const login = await header(scopes, signal)
+        return login === used ? undefined : login
+      }
       const named = best.parameters['scope']?.split(' ') ?? []
-      const all = mergeScopes(scopes)
-      held.delete(all.join(' '))
-      return bearer(scopes.length === 0 ? named : all, signal)
+      const wanted = mergeScopes(scopes.length === 0 ? named : scopes)
+      const key = wanted.join(' ')
+      const known = await held.get(key)?.catch(() => undefined)
+      // Refused while we thought it good; one that came meanwhile for somebody else is kept.
+      if (known && `Bearer ${known.value}` === used) held.delete(key)
+      return bearer(wanted, signal)
     },
   }
 }

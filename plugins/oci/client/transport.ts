@@ -132,9 +132,10 @@ export function createTransport(parts: TransportParts): Transport {
     origin,
     async send(exchange) {
       const { scopes, signal } = exchange
-      const answer = await follow(exchange, await tokens.authorization(scopes, signal))
+      const used = await tokens.authorization(scopes, signal)
+      const answer = await follow(exchange, used)
       if (answer.status !== 401 || answer.url.origin !== origin) return answer
-      const again = await tokens.challenged(answer.headers, scopes, signal)
+      const again = await tokens.challenged(answer.headers, used, scopes, signal)
       if (again === undefined) return answer
       await answer.body.dump()
       return follow(exchange, again)

@@ -23,6 +23,7 @@ import { profileAdd, profileList, profileRemove, profileUse } from './profile.ts
 import { recipeSchema, recipeValidate } from './recipe.ts'
 import { restoreCommand } from './restore.ts'
 import { serveCommand } from './serve-command.ts'
+import { stepCommand } from './step.ts'
 import { userAdd, userChange, userList, userPassword, userRemove } from './user.ts'
 import { versionCommand } from './version-command.ts'
 
@@ -43,6 +44,7 @@ export function coreCommands(all: () => readonly CliCommand[]): readonly CliComm
     ...[configCheck, configPrint],
     installCommand,
     dispatchCommand,
+    stepCommand,
     completionCommand(all),
     versionCommand,
     helpCommand(all),

@@ -8,6 +8,11 @@ import { mountRoutes } from './routes.ts'
 import { createStore } from './store.ts'
 
 export type { Access, Doorman, OciAction } from './access.ts'
+export { streamBlob } from './client/blob-stream.ts'
+export { type Descriptor, type Manifest, parseManifest } from './client/manifest.ts'
+export { patiently } from './client/patience.ts'
+export { Registry } from './client/registry.ts'
+export { createTransport } from './client/transport.ts'
 export type { OciEvent } from './events.ts'
 export type { OciStore } from './store.ts'
 

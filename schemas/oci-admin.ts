@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import * as v from 'valibot'
 import { OciReport } from './oci-report.ts'
-import { filledText, list, whole } from './rules.ts'
+import { whole } from './rules.ts'
 import { Count, NextCursor, Time, type View } from './view.ts'
 
 const Percent = v.pipe(v.number(), v.minValue(0))
-const Digest = v.pipe(v.string(), v.regex(/^[a-z0-9]+:[0-9a-f]+$/))
+const Digest = v.pipe(
+  v.string(),
+  v.regex(/^[a-z0-9]+:[0-9a-f]+$/),
+  v.examples([`sha256:${'a'.repeat(64)}`]),
+)
+const filledText = (most: number) => v.pipe(v.string(), v.minLength(1), v.maxLength(most))
+const list = <T extends v.GenericSchema>(item: T) => v.pipe(v.array(item), v.maxLength(1_000))
 /** `*` within one part of a name, `**` over parts, `?` one character, `{a,b}` either. */
 const Glob = filledText(255)
 const RuleSource = v.picklist(['config', 'api'])
@@ -214,11 +220,13 @@ const Pattern = v.pipe(
       return false
     }
   }, 'is no regular expression'),
+  v.examples(['^v[0-9]+$']),
 )
 
 /**
- * What of the tags of matching repositories stays. A tag stays when any `keep_…` says so; the first
- * rule that matches repository and tag decides, and a tag that no rule matches stays.
+ * What of the tags of matching repositories stays. A tag stays when any `keep_…` says so; a rule
+ * without one keeps all. The first rule that matches repository and tag decides, and a tag that no
+ * rule matches stays.
  */
 const retentionRule = {
   repositories: Glob,
@@ -230,13 +238,7 @@ const retentionRule = {
   /** The newest so many versions by SemVer; other tags are not counted. */
   keep_semver: v.exactOptional(whole(0, 100_000)),
 }
-export const OciRetentionRule = v.pipe(
-  v.strictObject(retentionRule),
-  v.check(
-    (rule) => Object.keys(rule).some((key) => key.startsWith('keep_')),
-    'must say with a keep_… what stays',
-  ),
-)
+export const OciRetentionRule = v.strictObject(retentionRule)
 export type OciRetentionRule = v.InferOutput<typeof OciRetentionRule>
 
 /** Tags that nobody may move or delete. */
@@ -246,8 +248,8 @@ export type OciImmutableRule = v.InferOutput<typeof OciImmutableRule>
 
 /** PUT /api/v1/oci/retention: takes the place of the rules that came this way before. */
 export const OciRetentionRequest = v.strictObject({
-  rules: list(OciRetentionRule, 0, 1_000),
-  immutable: list(OciImmutableRule, 0, 1_000),
+  rules: list(OciRetentionRule),
+  immutable: list(OciImmutableRule),
 })
 export type OciRetentionRequest = v.InferOutput<typeof OciRetentionRequest>
 
@@ -259,7 +261,7 @@ export type OciRetention = View<typeof OciRetention>
 
 /** POST /api/v1/oci/retention/plan: other rules to try; without them, those in force. */
 export const OciPlanRequest = v.strictObject({
-  rules: v.exactOptional(list(OciRetentionRule, 0, 1_000)),
+  rules: v.exactOptional(list(OciRetentionRule)),
 })
 export type OciPlanRequest = v.InferOutput<typeof OciPlanRequest>
 
@@ -301,7 +303,7 @@ export const OciQuotaRule = v.strictObject(quotaRule)
 export type OciQuotaRule = v.InferOutput<typeof OciQuotaRule>
 
 /** PUT /api/v1/oci/quota: takes the place of the quotas that came this way before. */
-export const OciQuotaRequest = v.strictObject({ quotas: list(OciQuotaRule, 0, 1_000) })
+export const OciQuotaRequest = v.strictObject({ quotas: list(OciQuotaRule) })
 export type OciQuotaRequest = v.InferOutput<typeof OciQuotaRequest>
 
 export const OciQuotas = v.object({

@@ -34,13 +34,14 @@ export const OciGcReport = v.object({
 export type OciGcReport = View<typeof OciGcReport>
 
 export const KEPT_WHY = [
+  /** The rule keeps all. */
+  'rule',
   'last',
   'newer',
   'matching',
   'semver',
   'immutable',
   'job',
-  'referrer',
 ] as const
 
 /** What retention removes and why the rest of the tags that a rule matches stays. */

@@ -199,6 +199,28 @@ async function freshJob(): Promise<{ id: string; serial: string }> {
   return { id: body.job_id, serial }
 }
 
+/** An image under a tag that has moved, an upload and a task of the registry. */
+async function freshOci(path: string): Promise<Record<string, string>> {
+  const name = `t/oa-${++made}`
+  const put = async (annotation: string) => {
+    const text = JSON.stringify({
+      ...{ schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json' },
+      ...{ manifests: [], annotations: { annotation } },
+    })
+    const type = { 'Content-Type': 'application/vnd.oci.image.index.v1+json' }
+    const { status } = await running.send('PUT', `/v2/${name}/manifests/1.0`, text, type)
+    expect(status).toBe(201)
+  }
+  await put('first')
+  await put('second')
+  const { headers } = await running.send('POST', `/v2/${name}/blobs/uploads/`)
+  const { body } = await running.send('GET', '/api/v1/oci/tasks')
+  let [task] = body.tasks
+  if (!task) task = (await running.send('POST', '/api/v1/oci/retention/apply')).body
+  const upload = headers.get('docker-upload-uuid') ?? ''
+  return { name, tag: '1.0', reference: '1.0', id: path.includes('/tasks/') ? task.id : upload }
+}
+
 /** Path parameters that name something. */
 async function existing(path: string): Promise<Record<string, string>> {
   if (path.includes('/jobs/{id}') || path.includes('/claim/')) return freshJob()
@@ -213,6 +235,7 @@ async function existing(path: string): Promise<Record<string, string>> {
     expect(status).toBe(200)
     return { policy: 'os' }
   }
+  if (path.includes('/oci/')) return freshOci(path)
   const name = `user-${++made}`
   if (path.includes('{name}')) {
     const user = { name, role: 'viewer', password: 'a long password' }

@@ -6,4 +6,8 @@ export const careFaults = defineFaults('oci-care', {
   notFound: { status: 404, retry: false },
   /** One task of a kind at a time. */
   busy: { status: 409, retry: true },
+  /** The digest that a tag was to go back to is not here any more. */
+  gone: { status: 409, retry: false },
+  /** There is nothing to be taken over. */
+  layout: { status: 400, retry: false },
 })

@@ -2,6 +2,7 @@
 import { eq } from 'drizzle-orm'
 import * as v from 'valibot'
 import type { Db } from '../../core/store/client.ts'
+import type { View } from '../../schemas/view.ts'
 import { care } from './tables.ts'
 
 /** A small fact that survives a restart, by its name. */
@@ -13,12 +14,12 @@ export interface Fact<T> {
   load(): Promise<void>
 }
 
-export function createFact<T>(
+export function createFact<S extends v.GenericSchema>(
   db: Db,
   name: string,
-  schema: v.GenericSchema<unknown, T>,
-  standard: T,
-): Fact<T> {
+  schema: S,
+  standard: View<S>,
+): Fact<View<S>> {
   let value = standard
   return {
     get: () => value,
@@ -34,7 +35,8 @@ export function createFact<T>(
     async load() {
       const [row] = await db.read.select().from(care).where(eq(care.name, name))
       const stored = v.safeParse(schema, row?.value)
-      if (stored.success) value = stored.output
+      // valibot gives it as changeable, and nobody changes it
+      if (stored.success) value = stored.output as View<S>
     },
   }
 }

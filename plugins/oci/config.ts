@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import * as v from 'valibot'
 import { HOUR, MiB } from '../../core/units.ts'
+import { careConfig } from './care-config.ts'
 
 const wholeNumber = (least: number, standard: number) =>
   v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(least)), standard)
@@ -41,5 +42,6 @@ export const OciConfig = v.strictObject({
     v.optional(PublicUrl, ''),
     v.description('where clients reach the registry behind a proxy; default: as they asked'),
   ),
+  ...careConfig,
 })
 export type OciConfig = v.InferOutput<typeof OciConfig>

@@ -4,7 +4,8 @@ import type { Digest } from './digest.ts'
 
 /** Something that happened to an object; told after it stands. */
 export interface OciEvent {
-  readonly kind: 'push' | 'mount' | 'pull' | 'delete'
+  /** `quarantine`: found damaged and served no more; `mend`: whole again. */
+  readonly kind: 'push' | 'mount' | 'pull' | 'delete' | 'quarantine' | 'mend'
   readonly what: 'blob' | 'manifest' | 'tag'
   readonly repository: string
   readonly digest: Digest

@@ -39,7 +39,7 @@ export interface Files {
 
 const SHOW_ATTEMPTS = 5
 
-const LAYOUT_VERSION = '{"imageLayoutVersion":"1.0.0"}'
+export const LAYOUT_VERSION = '{"imageLayoutVersion":"1.0.0"}'
 
 /** All 256 folders of an algorithm, so that no push has to make and sync one. */
 async function makeFanOut(folder: string): Promise<void> {

@@ -2,8 +2,10 @@
 import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { and, eq, gte, lt } from 'drizzle-orm'
+import type { Db } from '../../core/store/client.ts'
 import { type Digest, type DigestAlgorithm, isDigest } from './digest.ts'
 import { removeFile } from './files.ts'
+import type { Paths } from './paths.ts'
 import type { OciStore } from './store.ts'
 import { blobs, repositoryBlobs } from './tables.ts'
 
@@ -37,8 +39,14 @@ function strayFile(algorithm: DigestAlgorithm, path: string, name: string): Stra
   return { path, digest: isDigest(digest) ? digest : undefined, temporary: hex !== name }
 }
 
+/** What it takes to look for strays. */
+export interface StrayParts {
+  readonly db: Pick<Db, 'read'>
+  readonly paths: Paths
+}
+
 /** Files below `_blobs` without a row: what a crash left between the file and its row. */
-export async function* strayObjects(store: OciStore): AsyncGenerator<StrayFile> {
+export async function* strayObjects(store: StrayParts): AsyncGenerator<StrayFile> {
   for (const algorithm of ALGORITHMS) {
     const root = join(store.paths.root, '_blobs', algorithm)
     for (const two of await namesIn(root)) {
@@ -59,7 +67,10 @@ export async function* strayObjects(store: OciStore): AsyncGenerator<StrayFile> 
 }
 
 /** Files in the layout of a repository that it does not hold by its rows. */
-export async function* strayLinks(store: OciStore, repository: string): AsyncGenerator<StrayFile> {
+export async function* strayLinks(
+  store: StrayParts,
+  repository: string,
+): AsyncGenerator<StrayFile> {
   const rows = await store.db.read
     .select({ digest: repositoryBlobs.digest })
     .from(repositoryBlobs)
@@ -76,7 +87,7 @@ export async function* strayLinks(store: OciStore, repository: string): AsyncGen
 }
 
 /** Has it got a row meanwhile? */
-async function isKnown({ db }: OciStore, digest: Digest, repository: string | undefined) {
+async function isKnown({ db }: StrayParts, digest: Digest, repository: string | undefined) {
   const rows =
     repository === undefined
       ? await db.read.select().from(blobs).where(eq(blobs.digest, digest))
@@ -89,16 +100,34 @@ async function isKnown({ db }: OciStore, digest: Digest, repository: string | un
   return rows.length > 0
 }
 
-/** Removes it unless it got a row meanwhile. Returns the bytes that the disk got back; undefined: it stays. */
+/** Is it still without a row? Pushes of the digest wait meanwhile. */
+export function isStray(
+  store: OciStore,
+  { path, digest, temporary }: StrayFile,
+  repository?: string,
+): Promise<boolean> {
+  return store.objectLocks.alone(digest ?? path, async () => {
+    if (digest && !temporary && (await isKnown(store, digest, repository))) return false
+    return (await lstat(path).catch(() => undefined)) !== undefined
+  })
+}
+
+/**
+ * Removes it unless it got a row meanwhile, is younger than `since`, or is an object that some layout
+ * shows: that is what a lost database looks like. Returns the bytes that the disk got back; undefined:
+ * it stays.
+ */
 export function removeStray(
   store: OciStore,
   { path, digest, temporary }: StrayFile,
+  since: number,
   repository?: string,
 ): Promise<number | undefined> {
   return store.objectLocks.alone(digest ?? path, async () => {
     if (digest && !temporary && (await isKnown(store, digest, repository))) return undefined
     const found = await lstat(path).catch(() => undefined)
-    if (!found?.isFile() && !found?.isSymbolicLink()) return undefined
+    if (!found || found.isDirectory() || found.ctimeMs > since) return undefined
+    if (repository === undefined && found.nlink > 1) return undefined
     await removeFile(path)
     return found.nlink === 1 ? found.size : 0
   })

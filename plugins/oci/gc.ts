@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { inArray, sql } from 'drizzle-orm'
+import { DAY } from '../../core/units.ts'
 import type { OciGcReport } from '../../schemas/oci-report.ts'
 import type { Pause } from './care-pause.ts'
 import type { TaskRun } from './care-tasks.ts'
@@ -76,8 +77,8 @@ class WouldFree {
 }
 
 export function createCollector(store: OciStore, pause: Pause): Collector {
-  /** A crash leaves files without rows: the first collection after a start looks for them. */
-  let strayFilesLookedFor = false
+  /** A crash leaves files without rows: the first collection after a start looks for them, then once a day. */
+  let strayFilesSoughtAt = Number.NEGATIVE_INFINITY
 
   const removeMarked = async (repository: string, marked: Marked, tally: GcTally) => {
     const digests = validDigests(marked.links)
@@ -104,14 +105,16 @@ export function createCollector(store: OciStore, pause: Pause): Collector {
 
   const strays = async (
     found: AsyncIterable<StrayFile>,
+    since: number,
     tally: GcTally,
     repository?: string,
   ): Promise<void> => {
     for await (const stray of found) {
-      const bytes = await removeStray(store, stray, repository)
+      const bytes = await removeStray(store, stray, since, repository)
       if (bytes === undefined) continue
       const name = stray.digest ?? stray.path
-      tally.add({ ...garbage('blob', name, bytes, repository), why: 'a file that a crash left' })
+      const kind = repository === undefined ? 'blob' : 'link'
+      tally.add({ ...garbage(kind, name, bytes, repository), why: 'a file that a crash left' })
       tally.free(bytes)
     }
   }
@@ -122,6 +125,7 @@ export function createCollector(store: OciStore, pause: Pause): Collector {
     options: CollectOptions,
     tally: GcTally,
     wouldFree: WouldFree,
+    seekStrays: boolean,
   ): Promise<void> => {
     if (options.dryRun) {
       const marked = await markRepository(store.db.read, name, rules)
@@ -135,7 +139,7 @@ export function createCollector(store: OciStore, pause: Pause): Collector {
     const marked = await sweepRepository(store, name, rules)
     tally.addMarked(name, marked)
     await removeMarked(name, marked, tally)
-    if (!strayFilesLookedFor) await strays(strayLinks(store, name), tally, name)
+    if (seekStrays) await strays(strayLinks(store, name), rules.since, tally, name)
     if (await removeEmptyRepository(store, name, rules.since)) {
       tally.add(garbage('repository', name, 0, name))
     }
@@ -150,18 +154,19 @@ export function createCollector(store: OciStore, pause: Pause): Collector {
       }
       const tally = createGcTally()
       const wouldFree = new WouldFree()
+      const seekStrays = startedAt - strayFilesSoughtAt > DAY
       await collectUploads(dryRun, startedAt, tally)
       let done = 0
       for await (const name of allRepositories(store)) {
         await pause.passed(run)
         run.progress({ done: done++, unit: 'repositories', at: name })
-        await collectRepository(name, rules, options, tally, wouldFree)
+        await collectRepository(name, rules, options, tally, wouldFree, seekStrays)
       }
       run.progress({ done, total: done, unit: 'repositories' })
       if (dryRun) await wouldFree.addTo(store, tally)
       else {
-        if (!strayFilesLookedFor) await strays(strayObjects(store), tally)
-        strayFilesLookedFor = true
+        if (seekStrays) await strays(strayObjects(store), rules.since, tally)
+        if (seekStrays) strayFilesSoughtAt = startedAt
         await pruneHistory(store, options.history)
         await pruneLeases(store, startedAt)
       }

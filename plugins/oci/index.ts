@@ -2,6 +2,9 @@
 import { join } from 'node:path'
 import { definePlugin } from '../../core/plugin.ts'
 import { createAccessSystem } from './access-system.ts'
+import { createCare } from './care.ts'
+import { careOperations } from './care-operations.ts'
+import { mountCare } from './care-routes.ts'
 import { ociCommands } from './commands.ts'
 import { OciConfig } from './config.ts'
 import { mountRoutes } from './routes.ts'
@@ -30,7 +33,8 @@ export const oci = definePlugin({
     const build = () => {
       const { db, log, now, dataDir: root } = host
       const access = createAccessSystem(host, config)
-      return { access, store: createStore({ db, root, config, log, now }) }
+      const store = createStore({ db, root, config, log, now })
+      return { access, store, care: createCare(store, host.jobs) }
     }
     let built: ReturnType<typeof build> | undefined
     const parts = () => {
@@ -38,17 +42,20 @@ export const oci = definePlugin({
       return built
     }
     hooks.start.tapPromise(NAME, async (scope) => {
-      const { store, access } = parts()
+      const { store, access, care } = parts()
       await access.open(scope)
       await store.open(scope)
+      await care.open(scope)
     })
     hooks.ready.tapPromise(NAME, async () => parts().store.ready())
     hooks.submit.tapPromise(NAME, (submission) => parts().access.jobs.submit(submission))
     hooks.prepare.tapPromise(NAME, (run) => parts().access.jobs.prepare(run))
     hooks.changed.tap(NAME, (job) => parts().access.jobs.changed(job))
     hooks.routes.tap(NAME, (routes) => {
-      const { store, access } = parts()
+      const { store, access, care } = parts()
       access.mount(routes)
+      routes.describe(careOperations)
+      mountCare(routes.api, store, care, host.auth)
       mountRoutes(routes.open, store, access.doorman)
     })
   },

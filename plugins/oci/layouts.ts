@@ -7,18 +7,22 @@ import { isMissing, removeFile, syncFolder } from './files.ts'
 import type { ManifestRecord, Manifests } from './manifests.ts'
 import { OCI_INDEX } from './media-types.ts'
 import type { Paths } from './paths.ts'
+import type { Repositories, Repository } from './repositories.ts'
 import type { Tags } from './tags.ts'
 
 const DEBOUNCE_MS = SECOND
 const ROWS = 500
 
 /** Name of the tag, as every tool that reads layouts knows it. */
-const REF_NAME = 'org.opencontainers.image.ref.name'
+export const REF_NAME = 'org.opencontainers.image.ref.name'
 /** Unix ms and who: what a rebuild of the database needs beyond the bytes. */
-const SET_AT = 'dev.slipway.set-at'
-const SET_BY = 'dev.slipway.set-by'
-const PUSHED_AT = 'dev.slipway.pushed-at'
-const PUSHED_BY = 'dev.slipway.pushed-by'
+export const SET_AT = 'dev.slipway.set-at'
+export const SET_BY = 'dev.slipway.set-by'
+export const PUSHED_AT = 'dev.slipway.pushed-at'
+export const PUSHED_BY = 'dev.slipway.pushed-by'
+/** Of the repository itself. */
+export const CREATED_AT = 'dev.slipway.created-at'
+export const SPARSE = 'dev.slipway.sparse'
 
 /** Keeps `index.json` of each repository's layout true, a second behind the database. */
 export interface Layouts extends AsyncDisposable {
@@ -26,12 +30,15 @@ export interface Layouts extends AsyncDisposable {
   changed(repository: string): void
   /** Writes what is owed now. */
   settle(): Promise<void>
+  /** What `index.json` of a repository should be just now. */
+  render(repository: string): Promise<string>
 }
 
 export interface LayoutParts {
   readonly paths: Paths
   readonly tags: Tags
   readonly manifests: Manifests
+  readonly repositories: Repositories
   readonly log: Logger
 }
 
@@ -52,6 +59,11 @@ const entryOf = (record: ManifestRecord, annotations: Readonly<Record<string, st
     [PUSHED_AT]: String(record.pushedAt),
     [PUSHED_BY]: record.pushedBy,
   },
+})
+
+const annotationsOf = ({ createdAt, sparse }: Repository) => ({
+  [CREATED_AT]: String(createdAt),
+  ...(sparse === null ? {} : { [SPARSE]: sparse }),
 })
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
@@ -87,7 +99,8 @@ async function replaceFile(folder: string, name: string, text: string): Promise<
   }
 }
 
-export function createLayouts({ paths, tags, manifests, log }: LayoutParts): Layouts {
+export function createLayouts(parts: LayoutParts): Layouts {
+  const { paths, tags, manifests, log } = parts
   const owed = new Set<string>()
   let timer: ReturnType<typeof setTimeout> | undefined
   let writing: Promise<void> = Promise.resolve()
@@ -119,13 +132,19 @@ export function createLayouts({ paths, tags, manifests, log }: LayoutParts): Lay
     return entries
   }
 
-  const write = async (repository: string): Promise<void> => {
-    const index = {
+  const render = async (repository: string): Promise<string> => {
+    const known = await parts.repositories.find(repository)
+    return JSON.stringify({
       ...{ schemaVersion: 2, mediaType: OCI_INDEX },
       manifests: await entriesOf(repository),
-    }
+      ...(known ? { annotations: annotationsOf(known) } : {}),
+    })
+  }
+
+  const write = async (repository: string): Promise<void> => {
     try {
-      await replaceFile(paths.repository(repository), 'index.json', JSON.stringify(index))
+      const text = await render(repository)
+      await replaceFile(paths.repository(repository), 'index.json', text)
     } catch (error) {
       // The repository was removed with its folder meanwhile.
       if (!isMissing(error)) throw error
@@ -155,6 +174,7 @@ export function createLayouts({ paths, tags, manifests, log }: LayoutParts): Lay
       timer ??= setTimeout(settle, DEBOUNCE_MS)
     },
     settle,
+    render,
     async [Symbol.asyncDispose]() {
       await settle()
       clearTimeout(timer)

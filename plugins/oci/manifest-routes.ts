@@ -25,6 +25,9 @@ const told = (access: Access) => ({
   ...(access.job ? { job: access.job } : {}),
 })
 
+const damaged = (digest: Digest) =>
+  ociFaults.manifestUnknown(`${digest} is damaged in the store: push it again, which heals it`)
+
 /** `GET`, `HEAD`, `PUT` and `DELETE /v2/NAME/manifests/REFERENCE`. */
 export function createManifestRoutes(store: OciStore) {
   const { manifests, tags, objects, config } = store
@@ -53,9 +56,7 @@ export function createManifestRoutes(store: OciStore) {
     if (bytes && digestOf(bytes, algorithmOf(digest)) === digest) return bytes
     objects.forget(repository, digest)
     if (bytes) store.log.error({ repository, digest }, 'the file of a manifest is damaged')
-    throw ociFaults.manifestUnknown(
-      `${digest} is damaged in the store: push it again, which heals it`,
-    )
+    throw damaged(digest)
   }
 
   const serve = async (
@@ -66,6 +67,12 @@ export function createManifestRoutes(store: OciStore) {
     tag: string | undefined,
   ): Promise<Response> => {
     const { digest, mediaType, sizeBytes } = record
+    // Quarantined: a client that asks by HEAD pushes it, which heals it.
+    if (
+      (objects.known(repository, digest) ?? (await objects.find(repository, digest))) === undefined
+    ) {
+      throw damaged(digest)
+    }
     const etag = `"${digest}"`
     const headers = {
       'Content-Type': mediaType,

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Fault } from '../../core/faults.ts'
 import type { OciQuotaRule } from '../../schemas/oci-admin.ts'
 import { type TemporaryDb, temporaryDb } from '../../test/temporary-db.ts'
-import { createQuota } from './quota.ts'
+import { createQuota, type OpenUpload } from './quota.ts'
 import { blobs, repositoryBlobs } from './tables.ts'
 
 let temporary: TemporaryDb
@@ -20,7 +20,7 @@ beforeEach(async () => {
 })
 
 let at = 0
-let open: { repository: string; bytes: number }[] = []
+let open: OpenUpload[] = []
 
 const quotaWith = (...rules: OciQuotaRule[]) =>
   createQuota({ db: temporary.db, rules: () => rules, uploads: () => open, clock: () => at })
@@ -69,20 +69,38 @@ test('an upload of unknown length is stopped when it goes beyond the quota', asy
   expect(await refused(() => room.grow(1))).toContain('quota of t exceeded')
 })
 
-test('room that was let go counts until its bytes are counted as stored', async () => {
+test('stored bytes count once: by their reservation until the next count', async () => {
   const quota = quotaWith({ repositories: 't', limit_bytes: 1_000 })
   const room = await quota.reserve('t', 900)
   at = 100
   await store('t', 900)
+  room.stored()
   room.release()
   expect(await refused(() => quota.reserve('t', 200))).not.toBe('')
   at = 5_000
-  expect(await quota.of('t')).toEqual({ repositories: 't', limitBytes: 1_000, usedBytes: 900 })
+  expect(await quota.uses()).toEqual([{ repositories: 't', limitBytes: 1_000, usedBytes: 900 }])
   expect(await refused(() => quota.reserve('t', 100))).toBe('')
 })
 
+test('what small pushes store counts at once', async () => {
+  const quota = quotaWith({ repositories: 't', limit_bytes: 1_000 })
+  await quota.check('t', 1)
+  quota.note('t', 950)
+  expect(await refused(() => quota.check('t', 51))).toContain('50 of 1000 are left')
+})
+
+test('the bytes of an upload that goes on are counted once, and again when it stops', async () => {
+  open = [{ id: '1', repository: 't', sizeBytes: 300 }]
+  const quota = quotaWith({ repositories: 't', limit_bytes: 1_000 })
+  const room = await quota.reserve('t', 600, { id: '1', repository: 't', sizeBytes: 300 })
+  open = [{ id: '1', repository: 't', sizeBytes: 500 }] // it is receiving
+  expect(await refused(() => quota.check('t', 101))).toContain('100 of 1000 are left')
+  room.release() // cut after 200 bytes
+  expect(await refused(() => quota.check('t', 501))).toContain('500 of 1000 are left')
+})
+
 test('open uploads count, and a quota of nothing takes nothing', async () => {
-  open = [{ repository: 't', bytes: 300 }]
+  open = [{ id: '1', repository: 't', sizeBytes: 300 }]
   const quota = quotaWith({ repositories: 't', limit_bytes: 1_000 })
   expect(await refused(() => quota.reserve('t', 701))).toContain('700 of 1000 are left')
   expect(
@@ -97,6 +115,6 @@ test('of several quotas each must allow it, and the fullest is told', async () =
     { repositories: 't/*', limit_bytes: 100 },
   )
   expect(await refused(() => quota.reserve('t/a', 11))).toContain('quota of t/*')
-  expect((await quota.of('t/a'))?.repositories).toBe('t/*')
-  expect((await quota.of('x'))?.repositories).toBe('**')
+  expect(quota.fullest('t/a')?.repositories).toBe('t/*')
+  expect(quota.fullest('x')?.repositories).toBe('**')
 })

@@ -3,7 +3,7 @@ import { eq, sql } from 'drizzle-orm'
 import type { Db } from '../../core/store/client.ts'
 import { SECOND } from '../../core/units.ts'
 import type { OciQuotaRule } from '../../schemas/oci-admin.ts'
-import { createGlob } from './care-glob.ts'
+import { createGlob, type Glob } from './care-glob.ts'
 import { ociFaults } from './errors.ts'
 import { blobs, repositoryBlobs } from './tables.ts'
 
@@ -14,28 +14,39 @@ export interface QuotaUse {
   readonly usedBytes: number
 }
 
-/** Room that somebody took for bytes to come; it counts until `release`. */
+/** An upload session that holds bytes. */
+export interface OpenUpload {
+  readonly id: string
+  readonly repository: string
+  readonly sizeBytes: number
+}
+
+/** Room that an upload took for bytes to come. */
 export interface Reservation {
   /** Takes more. Throws `oci.denied` when that is beyond the quota; what was taken stays taken. */
   grow(bytes: number): void
+  /** The bytes are stored now: they count as such from the next count on, and as this until then. */
+  stored(): void
+  /** Gives it back: the upload ended, or its session holds the bytes. */
   release(): void
 }
 
 export interface Quota {
   /** Throws `oci.denied` when so many bytes more do not fit; otherwise they are taken. */
-  reserve(repository: string, bytes: number): Promise<Reservation>
-  /** The fullest quota of a repository; undefined where none applies. */
-  of(repository: string): Promise<QuotaUse | undefined>
+  reserve(repository: string, bytes: number, upload?: OpenUpload): Promise<Reservation>
+  /** Throws `oci.denied` when so many bytes more do not fit. */
+  check(repository: string, bytes: number): Promise<void>
+  /** So many bytes were stored without a reservation. */
+  note(repository: string, bytes: number): void
+  /** The fullest quota of a repository, as it was last counted; undefined where none applies. */
+  fullest(repository: string): QuotaUse | undefined
   uses(): Promise<readonly QuotaUse[]>
-  /** Counts anew at the next question: rules or rows changed. */
-  forget(): void
 }
 
 export interface QuotaParts {
   readonly db: Db
   readonly rules: () => readonly OciQuotaRule[]
-  /** What uploads hold that are open and idle. */
-  readonly uploads: () => Iterable<{ readonly repository: string; readonly bytes: number }>
+  readonly uploads: () => readonly OpenUpload[]
   /** Monotonic, in ms. */
   readonly clock?: () => number
 }
@@ -45,9 +56,11 @@ const COUNT_EVERY_MS = SECOND
 
 interface Held {
   readonly repository: string
+  /** Its session's bytes are among those of this. */
+  readonly upload: string | undefined
   bytes: number
-  /** When it was let go; until a later count it stands for what it became. */
-  releasedAt: number | undefined
+  /** When they were stored; a later count has them. */
+  storedAt: number | undefined
 }
 
 interface Counted {
@@ -68,17 +81,35 @@ async function countBytes(db: Db): Promise<ReadonlyMap<string, number>> {
   return new Map(rows.map(({ repository, bytes }) => [repository, bytes]))
 }
 
+interface Compiled {
+  readonly rule: OciQuotaRule
+  readonly isMeant: Glob
+}
+
+const share = ({ usedBytes, limitBytes }: QuotaUse) => usedBytes / Math.max(1, limitBytes)
+
 export function createQuota(parts: QuotaParts): Quota {
   const { db, rules, uploads, clock = () => performance.now() } = parts
   const held = new Set<Held>()
   let counted: Counted | undefined
   let counting: Promise<Counted> | undefined
+  let compiledFrom: readonly OciQuotaRule[] | undefined
+  let compiled: readonly Compiled[] = []
+
+  const all = (): readonly Compiled[] => {
+    if (compiledFrom !== rules()) {
+      compiledFrom = rules()
+      compiled = compiledFrom.map((rule) => ({ rule, isMeant: createGlob(rule.repositories) }))
+    }
+    return compiled
+  }
+  const applying = (repository: string) => all().filter(({ isMeant }) => isMeant(repository))
 
   const count = async (): Promise<Counted> => {
     const at = clock()
     const bytesByRepository = await countBytes(db)
     for (const one of held) {
-      if (one.releasedAt !== undefined && one.releasedAt < at) held.delete(one)
+      if (one.storedAt !== undefined && one.storedAt < at) held.delete(one)
     }
     counted = { at, bytesByRepository }
     return counted
@@ -91,61 +122,76 @@ export function createQuota(parts: QuotaParts): Quota {
     return counting
   }
 
-  const useOf = (rule: OciQuotaRule, { bytesByRepository }: Counted): QuotaUse => {
-    const isMeant = createGlob(rule.repositories)
+  const useOf = ({ rule, isMeant }: Compiled, { bytesByRepository }: Counted): QuotaUse => {
     let usedBytes = 0
+    const sessions = new Set<string>()
     for (const [repository, bytes] of bytesByRepository) if (isMeant(repository)) usedBytes += bytes
-    for (const { repository, bytes } of held) if (isMeant(repository)) usedBytes += bytes
-    for (const { repository, bytes } of uploads()) if (isMeant(repository)) usedBytes += bytes
+    for (const { repository, bytes, upload } of held) {
+      if (!isMeant(repository)) continue
+      usedBytes += bytes
+      if (upload !== undefined) sessions.add(upload)
+    }
+    for (const { id, repository, sizeBytes } of uploads()) {
+      if (isMeant(repository) && !sessions.has(id)) usedBytes += sizeBytes
+    }
     return { repositories: rule.repositories, limitBytes: rule.limit_bytes, usedBytes }
   }
-  const applying = (repository: string) =>
-    rules().filter((rule) => createGlob(rule.repositories)(repository))
 
-  const refuse = (repository: string, use: QuotaUse, bytes: number): never => {
-    const left = Math.max(0, use.limitBytes - use.usedBytes)
-    throw ociFaults.denied(
-      `quota of ${use.repositories} exceeded: ${bytes} bytes more for ${repository}, and ${left} of ` +
-        `${use.limitBytes} are left; delete tags and run the garbage collection, or ask for a larger quota`,
-    )
-  }
   const judge = (repository: string, bytes: number, at: Counted): void => {
-    for (const rule of applying(repository)) {
-      const use = useOf(rule, at)
-      if (use.usedBytes + bytes > use.limitBytes) refuse(repository, use, bytes)
+    for (const one of applying(repository)) {
+      const use = useOf(one, at)
+      if (use.usedBytes + bytes <= use.limitBytes) continue
+      const left = Math.max(0, use.limitBytes - use.usedBytes)
+      throw ociFaults.denied(
+        `quota of ${use.repositories} exceeded: ${bytes} bytes more for ${repository}, and ${left} of ` +
+          `${use.limitBytes} are left; delete tags and run the garbage collection, or ask for a larger quota`,
+      )
     }
+  }
+  const check = async (repository: string, bytes: number): Promise<void> => {
+    if (applying(repository).length > 0) judge(repository, bytes, await recent())
+  }
+  const hold = (one: Held): Held => {
+    if (all().length > 0) held.add(one)
+    return one
   }
 
   return {
-    async reserve(repository, bytes) {
-      if (applying(repository).length > 0) judge(repository, bytes, await recent())
-      const one: Held = { repository, bytes, releasedAt: undefined }
-      held.add(one)
+    check,
+    async reserve(repository, bytes, upload) {
+      await check(repository, bytes)
+      const one = hold({
+        ...{ repository, upload: upload?.id, storedAt: undefined },
+        bytes: bytes + (upload?.sizeBytes ?? 0),
+      })
       return {
         grow(more) {
           if (counted) judge(repository, more, counted)
           one.bytes += more
         },
+        stored() {
+          one.storedAt ??= clock()
+        },
         release() {
-          one.releasedAt ??= clock()
-          // Where nobody counts, nothing has to be remembered.
-          if (rules().length === 0) held.delete(one)
+          if (one.storedAt === undefined) held.delete(one)
         },
       }
     },
-    async of(repository) {
+    note(repository, bytes) {
+      hold({ repository, bytes, upload: undefined, storedAt: clock() })
+    },
+    fullest(repository) {
       const mine = applying(repository)
       if (mine.length === 0) return undefined
-      const at = await recent()
-      const share = ({ usedBytes, limitBytes }: QuotaUse) => usedBytes / Math.max(1, limitBytes)
-      return mine.map((rule) => useOf(rule, at)).toSorted((a, b) => share(b) - share(a))[0]
+      // Asked at every pull: it may be a second old, and the next one is counted in the background.
+      void recent().catch(() => undefined)
+      const at = counted
+      if (!at) return undefined
+      return mine.map((one) => useOf(one, at)).toSorted((a, b) => share(b) - share(a))[0]
     },
     async uses() {
       const at = await recent()
-      return rules().map((rule) => useOf(rule, at))
-    },
-    forget() {
-      counted = undefined
+      return all().map((one) => useOf(one, at))
     },
   }
 }

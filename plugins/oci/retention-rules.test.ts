@@ -93,6 +93,12 @@ test.each<{ name: string; rules: OciRetentionRule[]; tags: string; gone: string[
     gone: ['a'],
   },
   {
+    name: 'a rule that says nothing of keeping keeps all, before the rules behind it',
+    rules: [{ repositories: 't/os' }, { repositories: '**', keep_last: 0 }],
+    tags: 'a b',
+    gone: [],
+  },
+  {
     name: 'a rule may keep none',
     rules: [{ repositories: '**', keep_last: 0 }],
     tags: 'a b',

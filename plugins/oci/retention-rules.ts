@@ -58,6 +58,7 @@ function judge(
   tags: readonly RetentionTag[],
   facts: RetentionFacts,
 ): Verdict[] {
+  const keepsAll = !Object.keys(rule).some((key) => key.startsWith('keep_'))
   const byAge = tags.toSorted(newestFirst)
   const last = new Set(byAge.slice(0, rule.keep_last ?? 0).map(({ name }) => name))
   const versions = newestVersions(tags, rule.keep_semver ?? 0)
@@ -65,7 +66,8 @@ function judge(
   const matching =
     rule.keep_matching === undefined ? undefined : new RegExp(rule.keep_matching, 'u')
   return byAge.map((tag) => {
-    const kept: Readonly<Partial<Record<KeptWhy, boolean>>> = {
+    const kept: Readonly<Record<KeptWhy, boolean>> = {
+      rule: keepsAll,
       last: last.has(tag.name),
       newer: rule.keep_newer_days !== undefined && tag.setAt > since,
       matching: matching?.test(tag.name) ?? false,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import type { Logger } from '../../core/log.ts'
 import type { Db } from '../../core/store/client.ts'
-import { MiB } from '../../core/units.ts'
+import { createRules, type Rules } from './care-rules.ts'
 import type { OciConfig } from './config.ts'
 import { createDisk, type Disk } from './disk.ts'
 import { ociFaults } from './errors.ts'
@@ -15,13 +15,12 @@ import { createLocks, type Locks } from './locks.ts'
 import { createManifests, type Manifests } from './manifests.ts'
 import { createObjects, type Objects } from './objects.ts'
 import { createPaths, type Paths } from './paths.ts'
+import { createQuota, type Quota } from './quota.ts'
 import { createRepositories, type Repositories } from './repositories.ts'
-import { checkRoom } from './room.ts'
+import { createRoom, type Room } from './room.ts'
 import { createTags, type Tags } from './tags.ts'
 import { createUploads, type Uploads } from './uploads.ts'
-
-/** Kept free for the database and what is on its way. */
-const RESERVE = 16 * MiB
+import { createWatermark, type Watermark } from './watermark.ts'
 
 /**
  * The registry's store: what the routes, the garbage collection, quotas, metrics and pages share.
@@ -51,8 +50,10 @@ export interface OciStore extends Events, Guards {
   readonly now: () => number
   /** Opens folders, restores what a crash left; to be called once, before the first call. */
   open(scope: AsyncDisposableStack): Promise<void>
-  /** Throws `oci.storage-full` when so many bytes, as a sender announced, have no room. */
-  room(bytes: number): Promise<void>
+  readonly rules: Rules
+  readonly quota: Quota
+  readonly room: Room
+  readonly watermark: Watermark
   /** Throws `oci.starting` until it is open. */
   ready(): void
 }
@@ -78,7 +79,13 @@ export function createStore({ db, root, config, log, now }: StoreParts): OciStor
   const tags = createTags(db, now)
   const manifests = createManifests({ db, objects, tags, now })
   const uploads = createUploads({ paths, disk, log, now, ttlMs: config.upload_ttl_ms })
-  const layouts = createLayouts({ paths, tags, manifests, log })
+  const repositories = createRepositories(db)
+  const layouts = createLayouts({ paths, tags, manifests, repositories, log })
+  const rules = createRules(db, config)
+  const quota = createQuota({ db, rules: rules.quotas, uploads: uploads.list })
+  const { watermark, ...room } = createRoom(quota, (expected) =>
+    createWatermark({ folder: root, reserveBytes: config.disk_reserve_bytes, expected }),
+  )
   let opened = false
   return {
     ...createEvents(log),
@@ -97,14 +104,15 @@ export function createStore({ db, root, config, log, now }: StoreParts): OciStor
       uploads,
       layouts,
     },
-    ...{ config, log, now },
+    ...{ config, log, now, rules, quota, room, watermark },
     repositoryLocks: createLocks(),
-    repositories: createRepositories(db),
+    repositories,
     async open(scope) {
       await makeFolders(paths)
       const restored = await fresh.restore()
       if (restored > 0)
         log.info({ objects: restored }, 'small objects were written again after a crash')
+      await rules.load()
       await uploads.open()
       scope.use(disk)
       scope.use(fresh)
@@ -112,7 +120,6 @@ export function createStore({ db, root, config, log, now }: StoreParts): OciStor
       scope.use(uploads)
       opened = true
     },
-    room: (bytes) => checkRoom(root, bytes, RESERVE),
     ready() {
       if (opened) return
       throw ociFaults.starting('the registry is still being opened: try again in a moment', {

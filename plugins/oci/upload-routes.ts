@@ -30,13 +30,6 @@ export function createUploadRoutes(store: OciStore) {
     return declared !== undefined && declared <= SMALL_BYTES
   }
 
-  /** Before the first byte is taken: is there room for what is announced, by disk and by quota? */
-  const admitBytes = async ({ request }: Call, access: Access, repository: string) => {
-    const bytes = declaredLength(request) ?? 0
-    await store.room(bytes)
-    await store.check.bytes(repository, bytes, access)
-  }
-
   const pushBytes = async (call: Call, access: Access, repository: string, digest: Digest) => {
     const bytes = await wholeBody(call.request, SMALL_BYTES, config.upload_idle_ms)
     const actual = digestOf(bytes, algorithmOf(digest))
@@ -57,6 +50,9 @@ export function createUploadRoutes(store: OciStore) {
     const readable = sources.some((source) => access.may('pull', source, digest))
     if (!readable) return undefined
     if (from !== null && (await objects.find(from, digest)) === undefined) return undefined
+    const [source] = sources
+    const sizeBytes = source === undefined ? undefined : await objects.find(source, digest)
+    await store.check.bytes(repository, sizeBytes ?? 0, access)
     if (!(await objects.mount(repository, digest))) return undefined
     store.tell({
       ...{ kind: 'mount', what: 'blob', repository, digest, by: access.name },
@@ -79,14 +75,18 @@ export function createUploadRoutes(store: OciStore) {
         await uploads.close(id)
       }
     }
-    await admitBytes(call, access, repository)
+    using room = await store.room.take(repository, declaredLength(request), upload)
     const hasBody = request.body !== null && declaredLength(request) !== 0
-    const last = { body: bodyOf(request, config.upload_idle_ms), from: range?.from }
+    const body = room.metered(bodyOf(request, config.upload_idle_ms))
+    const last = { body, from: range?.from }
     const sizeBytes = await uploads.finish(
       id,
       digest,
       hasBody || range ? last : undefined,
-      (path, size) => objects.putFile(repository, digest, path, size),
+      async (path, size) => {
+        await objects.putFile(repository, digest, path, size)
+        room.stored()
+      },
     )
     told(access, repository, digest, sizeBytes)
     return stored(repository, digest)
@@ -120,7 +120,7 @@ export function createUploadRoutes(store: OciStore) {
     /** `PATCH` of a session: a chunk with `Content-Range`, or a stream without. */
     async append(call: Call, repository: string, id: string): Promise<Response> {
       checkName(repository)
-      const access = await call.admit('push', repository)
+      await call.admit('push', repository)
       const { request } = call
       const upload = uploads.get(repository, id)
       const range = chunkRange(request)
@@ -131,8 +131,9 @@ export function createUploadRoutes(store: OciStore) {
         )
       }
       call.keepOpen()
-      await admitBytes(call, access, repository)
-      await uploads.append(id, bodyOf(request, config.upload_idle_ms), range?.from)
+      using room = await store.room.take(repository, declared, upload)
+      const body = room.metered(bodyOf(request, config.upload_idle_ms))
+      await uploads.append(id, body, range?.from)
       return empty(202, uploadHeaders(uploads.get(repository, upload.id)))
     },
 

@@ -21,7 +21,6 @@ export const tagCommand: DeclaredCommand = {
   async call(call) {
     const { args, out } = call
     const tags = args.slice(1).map(checkedTag)
-    if (tags.length === 0) throw call.usage('a new tag is needed')
     await using door = openDoor(call)
     const place = await door.place(args[0] ?? '')
     const { registry, repository } = place

@@ -2,12 +2,16 @@
 
 import { type Column, facts, table } from '../../core/table.ts'
 import { ago, localTime } from '../../core/times.ts'
+import { SECOND } from '../../core/units.ts'
 import type { MachineList, MachineView, SurveyView } from '../../schemas/machine.ts'
 import type { CliCommand } from './command.ts'
 import { EXIT } from './exit.ts'
 import { CONTROLLER_TIMEOUT_MS } from './job-create.ts'
 import { machinePath, SERIAL } from './machine-write.ts'
 import { LIST_OPTIONS, readPages } from './page.ts'
+
+/** So often a long wait is told. */
+const STILL_MS = 10 * SECOND
 
 function stateOf(machine: MachineView): string {
   return [
@@ -80,10 +84,21 @@ export const machineProbe: CliCommand = {
   examples: ['slipway machine probe XF-1'],
   async run({ args: [serial = ''], out, client: open }) {
     const client = await open()
-    const survey = await client.json<SurveyView>('POST', `${machinePath(serial)}/probe`, {
-      timeoutMs: CONTROLLER_TIMEOUT_MS,
-    })
-    out.answer(survey, surveyLines)
+    const machine = await client.json<MachineView>('GET', machinePath(serial))
+    if (!out.json) out.note(`asking the controller at ${machine.bmc_url} …`)
+    const started = performance.now()
+    const waiting = setInterval(() => {
+      const seconds = Math.round((performance.now() - started) / SECOND)
+      if (!out.json) out.note(`still reading the controller, ${seconds} s: slow ones need a minute`)
+    }, STILL_MS)
+    try {
+      const survey = await client.json<SurveyView>('POST', `${machinePath(serial)}/probe`, {
+        timeoutMs: CONTROLLER_TIMEOUT_MS,
+      })
+      out.answer(survey, surveyLines)
+    } finally {
+      clearInterval(waiting)
+    }
     return EXIT.ok
   },
 }

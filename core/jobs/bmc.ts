@@ -69,6 +69,10 @@ export interface BmcWatch {
   note(level: 'info' | 'warn' | 'error', message: string): void
   /** For the transcript of a job; absent where nobody keeps one. */
   exchanged?(exchange: BmcExchange): void
+  /** The controller gave its first answer, whatever it was. */
+  answered?(): void
+  /** Somebody waits at a keyboard: a first contact that fails is told, not repeated. */
+  readonly hurried?: boolean
 }
 
 /**

@@ -21,7 +21,7 @@ import { ownerOf, ownHosts } from './ownership.ts'
 import type { JobParts } from './parts.ts'
 import type { JobRun } from './run.ts'
 import { openMediaToken, openRecipe } from './secrets.ts'
-import { openSession, type Session } from './session.ts'
+import { openSession, type Pass, type Session } from './session.ts'
 import { HandedOver, StepFailure } from './steps.ts'
 import { removeTaskIso, taskIsoPath } from './task-iso-file.ts'
 
@@ -178,10 +178,10 @@ async function launchWhereTaken(parts: JobParts, session: Session): Promise<void
  * One launch of a job, from the connection to the power-on. What fails ends the job; what is cut by
  * a crash or a stop of the appliance goes on at the next pass.
  */
-export async function provision(parts: JobParts, job: Job, stopping: AbortSignal): Promise<void> {
+export async function provision(parts: JobParts, job: Job, pass: Pass): Promise<void> {
   try {
     await using session = await openSession(parts, job, {
-      stopping,
+      ...pass,
       connectStep: 'redfish.connect',
       while: ['provisioning'],
       // The machine said meanwhile that it writes: it is on, and not ours to touch any more.
@@ -189,7 +189,7 @@ export async function provision(parts: JobParts, job: Job, stopping: AbortSignal
     })
     await work(parts, session)
   } catch (error) {
-    if (error instanceof HandedOver || stopping.aborted) return
+    if (error instanceof HandedOver || pass.stopping.aborted) return
     const step = error instanceof StepFailure ? error.step : 'prepare'
     const cause = error instanceof StepFailure ? error.cause : error
     const ending = endingOf(step, cause)

@@ -18,6 +18,7 @@ import type { Job } from './job.ts'
 import { judge } from './judge.ts'
 import type { JobParts } from './parts.ts'
 import { begin, provision } from './provision.ts'
+import type { Pass } from './session.ts'
 import { settle } from './settle.ts'
 import { sweepTaskIsos } from './task-iso-file.ts'
 
@@ -30,6 +31,15 @@ const ALIVE_MS = 30 * SECOND
 const SHORTEST_NAP_MS = 50
 /** Longest sleep between two looks at the rows, should a wake-up be lost. */
 const LONGEST_NAP_MS = 30 * SECOND
+
+/**
+ * A controller that has not given its first answer by then may never do: its run gives its place to
+ * another one, and counts again once the answer is there. Hundreds of dead controllers would else
+ * hold all places for as long as we try to reach them.
+ */
+const FIRST_ANSWER_MS = SECOND
+/** Runs without a place, for each place: a socket and a timer each. */
+const ASIDE_PER_PLACE = 8
 
 /** A controller that does not answer must not hold up the end of the process: the journal knows the rest. */
 const PATIENCE_MS = 10 * SECOND
@@ -53,6 +63,9 @@ export function createRunner(parts: JobParts): Runner {
   const instance = crypto.randomUUID().slice(0, 8)
   const stop = new AbortController()
   const running = new Map<string, Promise<void>>()
+  /** Of these, whose controllers keep silent. */
+  const aside = new Set<string>()
+  let roomMade = Promise.withResolvers<void>()
   const timers = new Set<ReturnType<typeof setInterval>>()
   let startedAt = now()
   let nap: ReturnType<typeof setTimeout> | undefined
@@ -64,21 +77,38 @@ export function createRunner(parts: JobParts): Runner {
   /** No deadline fires before: machines that tried to reach us meanwhile need time to come back. */
   const graceUntil = () => (live ? startedAt + parts.config.limits.start_grace_s * SECOND : 0)
 
+  const passOf = (job: Job): Pass => ({
+    stopping: stop.signal,
+    awaitAnswer() {
+      const timer = setTimeout(() => {
+        aside.add(job.id)
+        roomMade.resolve()
+        roomMade = Promise.withResolvers()
+        if (live) look()
+      }, FIRST_ANSWER_MS)
+      return () => {
+        clearTimeout(timer)
+        aside.delete(job.id)
+      }
+    },
+  })
+
   const advance = async (job: Job): Promise<void> => {
+    const pass = passOf(job)
     if (job.status === 'queued') {
       const begun = await begin(parts, job)
-      return begun && provision(parts, begun, stop.signal)
+      return begun && provision(parts, begun, pass)
     }
     if (job.status === 'provisioning') {
       return job.poweredOnAt === null
-        ? provision(parts, job, stop.signal)
+        ? provision(parts, job, pass)
         : judge(parts, job, graceUntil())
     }
     if (job.status === 'complete' && job.cleanup !== 'pending') {
       await db.write((tx) => patchJob(tx, job.id, ['complete'], { nextCheckAt: null }))
       return
     }
-    await settle(parts, job, stop.signal, graceUntil())
+    await settle(parts, job, pass, graceUntil())
   }
 
   /** The row and its machine, or undefined when somebody else holds one of them. */
@@ -123,9 +153,16 @@ export function createRunner(parts: JobParts): Runner {
     }
   }
 
+  /** How many runs may begin now. */
+  const places = () => {
+    const { concurrency } = parts.config.jobs
+    const free = concurrency - (running.size - aside.size)
+    return Math.min(free, concurrency * (1 + ASIDE_PER_PLACE) - running.size)
+  }
+
   /** Starts what is due, up to the limit of runs; the promises of what it started. */
   const launchDue = async (): Promise<Promise<void>[]> => {
-    const room = parts.config.jobs.concurrency - running.size
+    const room = places()
     if (room <= 0 || stop.signal.aborted) return []
     const due = await dueJobs(db.read, now(), room + running.size)
     // Stopped meanwhile: a run that began now would outlive the database.
@@ -168,8 +205,7 @@ export function createRunner(parts: JobParts): Runner {
           run.catch((err: unknown) => log.error({ err }, 'run failed'))
       }
       // With no room for another run, the end of one is what to wait for.
-      const full = running.size >= parts.config.jobs.concurrency
-      napTo((full ? undefined : await nextDue(db.read)) ?? Number.POSITIVE_INFINITY)
+      napTo((places() <= 0 ? undefined : await nextDue(db.read)) ?? Number.POSITIVE_INFINITY)
     }
     turn()
       .catch((error: unknown) => {
@@ -209,11 +245,17 @@ export function createRunner(parts: JobParts): Runner {
   return {
     async tick() {
       let taken = 0
+      const mine = new Set<Promise<void>>()
       for (;;) {
         const runs = await launchDue()
-        if (runs.length === 0) return taken
         taken += runs.length
-        await Promise.all(runs)
+        for (const run of runs) {
+          const ended = () => mine.delete(run)
+          run.then(ended, ended)
+          mine.add(run)
+        }
+        if (mine.size === 0) return taken
+        await Promise.race([Promise.all(mine), roomMade.promise])
       }
     },
     async start() {

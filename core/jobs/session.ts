@@ -21,8 +21,17 @@ export interface Session extends AsyncDisposable {
   readonly notes: Notes
 }
 
-export interface SessionOptions {
+/** What the runner gives to one pass over a job. */
+export interface Pass {
   readonly stopping: AbortSignal
+  /**
+   * The pass waits for the first answer of a controller from here on, until what comes back is
+   * called: meanwhile it keeps nobody else from working.
+   */
+  awaitAnswer(): () => void
+}
+
+export interface SessionOptions extends Pass {
   /** Step name of the connection: it differs between launch and cleanup. */
   readonly connectStep: string
   /** Statuses in which the pass may go on; anything else hands the job over. */
@@ -82,9 +91,15 @@ export async function openSession(
     const machine = await parts.machines.byId(job.machineId)
     const bmc = await step(options.connectStep, async (signal) => {
       if (!machine) throw machineFaults.notFound(`machine ${job.serial} was removed meanwhile`)
-      const found = await inTime(parts.hooks.bmc.promise(machine, notes), signal)
-      if (found) return found
-      throw machineFaults.noBmc(`no plugin can talk to ${machine.bmc.url}`)
+      const answered = options.awaitAnswer()
+      try {
+        const opening = parts.hooks.bmc.promise(machine, { ...notes, answered })
+        const found = await inTime(opening, signal)
+        if (found) return found
+        throw machineFaults.noBmc(`no plugin can talk to ${machine.bmc.url}`)
+      } finally {
+        answered()
+      }
     })
     if (!machine) throw new Error('a session without a machine')
     return {

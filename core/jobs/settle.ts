@@ -11,7 +11,7 @@ import type { Job } from './job.ts'
 import { readJournal } from './journal.ts'
 import { imageHost, ownerOf, ownHosts } from './ownership.ts'
 import type { JobParts } from './parts.ts'
-import { openSession, type Session } from './session.ts'
+import { openSession, type Pass, type Session } from './session.ts'
 import { HandedOver, StepFailure } from './steps.ts'
 import { removeTaskIso } from './task-iso-file.ts'
 
@@ -183,12 +183,7 @@ async function postpone(
  * touched its machine leaves it as it was. May be cut anywhere and repeated. Before `graceUntil`,
  * soon after a start of the appliance, none of its limits is over.
  */
-export async function settle(
-  parts: JobParts,
-  job: Job,
-  stopping: AbortSignal,
-  graceUntil = 0,
-): Promise<void> {
+export async function settle(parts: JobParts, job: Job, pass: Pass, graceUntil = 0): Promise<void> {
   const journal = readJournal(await journalOf(parts.db.read, job.id))
   if (!journal.begun('redfish.power-off')) {
     return finish(parts, job, 'complete; the machine was not touched')
@@ -196,7 +191,7 @@ export async function settle(
   const late = job.status === 'complete'
   try {
     await using session = await openSession(parts, job, {
-      stopping,
+      ...pass,
       connectStep: 'cleanup.connect',
       while: late ? ['complete'] : settling,
     })
@@ -210,7 +205,7 @@ export async function settle(
     }
     await session.notes.settled()
   } catch (error) {
-    if (error instanceof HandedOver || stopping.aborted) return
+    if (error instanceof HandedOver || pass.stopping.aborted) return
     return postpone(parts, job, error, graceUntil)
   }
   await finish(parts, job, 'complete; media out, boot override cleared')

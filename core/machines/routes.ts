@@ -57,6 +57,7 @@ async function connect({ hooks, log }: MachineRouteParts, machine: Machine, doin
   const watch = {
     note: (level: 'info' | 'warn' | 'error', message: string) =>
       log[level === 'info' ? 'debug' : level]({ serial: machine.serial, message }, doing),
+    hurried: true,
   }
   const bmc = await hooks.bmc.promise(machine, watch)
   if (!bmc) throw machineFaults.noBmc(`no plugin can talk to ${machine.bmc.url}`)

@@ -23,6 +23,7 @@ export const RedfishConfig = v.strictObject({
     v.optional(v.array(v.string()), []),
     v.description('JSON files with rules for controllers, asked before the built-in ones'),
   ),
+  contact_timeout_s: seconds(30, 'for the first answer of a BMC, all attempts together'),
   connect_timeout_s: seconds(10, 'until a BMC has accepted the connection and its TLS'),
   request_timeout_s: seconds(60, 'for one request to a BMC, its whole answer included'),
   poll_ms: millis(2_000, 'pause between two looks at a BMC that is busy with our order'),
@@ -42,6 +43,8 @@ export type RedfishConfig = v.InferOutput<typeof RedfishConfig>
 
 /** The same in ms. */
 export interface RedfishOptions {
+  /** Until the service root was read, all attempts together. */
+  readonly contactTimeoutMs: number
   /** TCP and TLS together. */
   readonly connectTimeoutMs: number
   /** One exchange, the body included; an insert has `insertTimeoutMs` instead. */
@@ -65,6 +68,7 @@ export interface RedfishOptions {
 
 /** Turns seconds of the file into milliseconds of the code, once. */
 export const optionsOf = (config: RedfishConfig): RedfishOptions => ({
+  contactTimeoutMs: config.contact_timeout_s * 1_000,
   connectTimeoutMs: config.connect_timeout_s * 1_000,
   requestTimeoutMs: config.request_timeout_s * 1_000,
   pollMs: config.poll_ms,

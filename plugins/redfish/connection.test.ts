@@ -49,6 +49,32 @@ describe('connections that fail', () => {
     expect(await code()).toBe('redfish.unreachable')
   })
 
+  test('a BMC that takes connections and never answers is given up soon, by name', async () => {
+    await using bmc = await scriptBmc(() => () => undefined)
+    await using contact = await createContact({ url: bmc.url, config: { contact_timeout_s: 0.05 } })
+    await expect(contact.open()).rejects.toMatchObject({
+      code: 'redfish.timeout',
+      message: expect.stringContaining(`${new URL(bmc.url).host} gave no answer within 0.05 s`),
+    })
+  })
+
+  test('what the last attempt met is told, not that the time was up', async () => {
+    const drop: ReturnType<Behaviour> = (_, socket) => void socket.resetAndDestroy()
+    await using bmc = await scriptBmc(() => drop)
+    const config = { contact_timeout_s: 0.5, retry_pause_ms: 60_000 }
+    await using contact = await createContact({ url: bmc.url, config })
+    await expect(contact.open()).rejects.toMatchObject({ code: 'redfish.connection-lost' })
+  })
+
+  test('for somebody who waits, a first contact that fails is not repeated', async () => {
+    const drop: ReturnType<Behaviour> = (_, socket) => void socket.resetAndDestroy()
+    await using bmc = await scriptBmc(() => drop)
+    await using contact = await createContact({ url: bmc.url, hurried: true })
+    await expect(contact.open()).rejects.toMatchObject({ code: 'redfish.connection-lost' })
+    // A connection that breaks is made anew once, for any GET.
+    expect(bmc.lines()).toEqual(['GET /redfish/v1/', 'GET /redfish/v1/'])
+  })
+
   test('a BMC that comes back in time is waited for', async () => {
     let left = 3
     const drop: ReturnType<Behaviour> = (_, socket) => void socket.resetAndDestroy()

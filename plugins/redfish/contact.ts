@@ -9,7 +9,7 @@ import type { RedfishOptions } from './config.ts'
 import { type Connection, openConnection } from './connection.ts'
 import { discover, type Finding, identityOf } from './discovery.ts'
 import { createInfoReader, type InfoReader } from './drives.ts'
-import { createExchange, type Recorder } from './exchange.ts'
+import { createExchange, type Exchange, type Recorder } from './exchange.ts'
 import { redfishFaults } from './faults.ts'
 import type { Gate } from './gate.ts'
 import type { SessionLedger } from './ledger.ts'
@@ -44,6 +44,40 @@ export interface Contact extends AsyncDisposable {
   readonly note: Note
 }
 
+/** The service root, in little time: a controller that is gone must not be waited for as one that works. */
+async function firstAnswer(
+  { options, watch }: ContactParts,
+  host: string,
+  exchange: Exchange,
+  signal: AbortSignal,
+): Promise<Root> {
+  using span = limit(options.contactTimeoutMs, signal)
+  let failure: unknown
+  const once = async () => {
+    try {
+      return await readRoot(exchange, span.signal)
+    } catch (error) {
+      // What the attempt before the last one met tells more than that the time was up.
+      if (!span.signal.aborted) failure = error
+      throw error
+    }
+  }
+  try {
+    const attempts = watch.hurried ? { ...options, retries: 1 } : options
+    const root = await patiently(attempts, span.signal, once)
+    watch.answered?.()
+    return root
+  } catch (cause) {
+    if (!span.isOver) throw cause
+    throw failure instanceof Fault
+      ? failure
+      : redfishFaults.timeout(
+          `The BMC ${host} gave no answer within ${options.contactTimeoutMs / 1_000} s: check its address, and that Redfish is enabled there; a controller that hangs needs a restart.`,
+          { cause },
+        )
+  }
+}
+
 /** Each step needs the one before: connection, root, login, system, profile. */
 async function makeContact(parts: ContactParts, signal: AbortSignal): Promise<Contact> {
   const { machine, credentials, watch, options, ledger, gate, pin } = parts
@@ -55,7 +89,7 @@ async function makeContact(parts: ContactParts, signal: AbortSignal): Promise<Co
   const { origin, host } = connection
   const record: Recorder = (came) => watch.exchanged?.({ at: parts.now(), ...came })
   const exchange = createExchange(connection, redactor, record)
-  const root = await patiently(options, signal, () => readRoot(exchange, signal))
+  const root = await firstAnswer(parts, host, exchange, signal)
   const sessionsUri = sessionsUriOf(root)
   // Before the login nothing but the root is known.
   const { loginWith } = parts.profileOf(identityOf(root, undefined, [])).rules

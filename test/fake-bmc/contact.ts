@@ -28,6 +28,8 @@ export interface ContactOptions {
   /** Plugins with profiles. */
   readonly profiles?: readonly Plugin[]
   readonly now?: () => number
+  /** As for somebody at a keyboard. */
+  readonly hurried?: boolean
 }
 
 /** One appliance's way to a BMC: the plugin behind its hook, and what it told. */
@@ -107,7 +109,10 @@ export async function createContact(options: ContactOptions): Promise<Contact> {
     notes,
     pinned,
     async open() {
-      const watch = { note: (level: string, text: string) => void notes.push(`${level}: ${text}`) }
+      const watch = {
+        note: (level: string, text: string) => void notes.push(`${level}: ${text}`),
+        hurried: options.hurried ?? false,
+      }
       const bmc = await hooks.bmc.promise(machine, watch)
       if (!bmc) throw new Error('nobody answered the bmc hook')
       return bmc

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/** Runs beside the event loop: hashes files that grow, and waits for the disk. Started by disk.ts. */
+/** Runs beside the event loop: writes and hashes what comes in, and waits for the disk. Started by disk.ts. */
 import { dlopen, FFIType } from 'bun:ffi'
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync, ftruncateSync, openSync, readSync, writevSync } from 'node:fs'
 import { MiB } from '../../core/units.ts'
 import type { DiskAnswer, DiskOrder } from './disk.ts'
 
@@ -14,14 +14,14 @@ const WRITE_OUT = 8 * MiB
 /** linux/fs.h: start writing, wait for nothing. */
 const SYNC_FILE_RANGE_WRITE = 2
 
-interface Followed {
+interface Kept {
   readonly fd: number
   readonly hasher: Bun.CryptoHasher
-  /** Bytes hashed. */
+  /** Bytes hashed; behind `size` after a restart, until they were read again. */
   at: number
   /** Bytes that are there. */
-  to: number
-  /** Bytes whose writing was begun. */
+  size: number
+  /** Bytes whose writing to the disk was begun. */
   out: number
   finishing: boolean
 }
@@ -34,52 +34,87 @@ const libc = dlopen('libc.so.6', {
   },
 }).symbols
 
-const followed = new Map<number, Followed>()
+const kept = new Map<number, Kept>()
 const buffer = Buffer.allocUnsafe(SLICE)
 let running = false
 
 const answer = (one: DiskAnswer) => postMessage(one)
-const failed = (id: number, error: unknown) =>
-  answer({ id, failed: error instanceof Error ? error.message : String(error) })
+
+function failed(id: number, error: unknown): void {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : undefined
+  const text = error instanceof Error ? error.message : String(error)
+  answer({ id, failed: text, ...(code ? { code } : {}) })
+}
 
 function drop(id: number): void {
-  const file = followed.get(id)
+  const file = kept.get(id)
   if (!file) return
-  followed.delete(id)
+  kept.delete(id)
   closeSync(file.fd)
 }
 
-/** One slice of one file. */
-function step(id: number, file: Followed): void {
-  const wanted = Math.min(SLICE, file.to - file.at)
+function writeAll(file: Kept, chunks: readonly Uint8Array[], count: number): void {
+  let written = writevSync(file.fd, chunks)
+  for (const chunk of chunks) {
+    if (written >= count) return
+    // A short write: the rest one by one, from where it ended.
+    const behind = count - written
+    if (behind <= chunk.byteLength) written += writevSync(file.fd, [chunk.subarray(-behind)])
+  }
+}
+
+/** Appends. When not all could be written the file is as before. */
+function write(file: Kept, chunks: readonly Uint8Array[]): number {
+  const count = chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0)
+  // Hashed first: then they lie in the cache of this core when they are written.
+  const follows = file.at === file.size
+  if (follows) for (const chunk of chunks) file.hasher.update(chunk)
+  try {
+    writeAll(file, chunks, count)
+  } catch (error) {
+    ftruncateSync(file.fd, file.size)
+    // The hash went on without them: it is begun anew.
+    throw error
+  }
+  file.size += count
+  if (follows) file.at = file.size
+  writeOut(file)
+  return count
+}
+
+function writeOut(file: Kept): void {
+  if (file.size - file.out < WRITE_OUT) return
+  // A hint: whether it worked shows in the final sync, which is checked.
+  libc.sync_file_range(file.fd, file.out, file.size - file.out, SYNC_FILE_RANGE_WRITE)
+  file.out = file.size
+}
+
+/** One slice of a file whose hash is behind. */
+function catchUp(id: number, file: Kept): void {
+  const wanted = Math.min(SLICE, file.size - file.at)
   const read = wanted > 0 ? readSync(file.fd, buffer, 0, wanted, file.at) : 0
   if (wanted > 0 && read === 0) throw new Error('the file is shorter than what was written to it')
   file.hasher.update(buffer.subarray(0, read))
   file.at += read
-  if (file.at - file.out >= WRITE_OUT) {
-    // A hint: whether it worked shows in the final sync, which is checked.
-    libc.sync_file_range(file.fd, file.out, file.at - file.out, SYNC_FILE_RANGE_WRITE)
-    file.out = file.at
-  }
-  if (!file.finishing || file.at < file.to) return
+  if (!file.finishing || file.at < file.size) return
   const hex = file.hasher.digest('hex')
   drop(id)
   answer({ id, hex })
 }
 
+const isBehind = (file: Kept) => file.at < file.size || file.finishing
+
 function work(): void {
-  let busy = false
-  for (const [id, file] of followed) {
+  for (const [id, file] of kept) {
     try {
-      if (file.at < file.to || file.finishing) step(id, file)
+      if (isBehind(file)) catchUp(id, file)
     } catch (error) {
       drop(id)
       failed(id, error)
     }
-    busy ||= followed.has(id) && file.at < file.to
   }
-  running = busy
-  if (busy) setImmediate(work)
+  running = [...kept.values()].some(isBehind)
+  if (running) setImmediate(work)
 }
 
 const wake = () => {
@@ -91,20 +126,31 @@ const wake = () => {
 const orders: {
   readonly [K in DiskOrder['do']]: (order: Extract<DiskOrder, { do: K }>) => void
 } = {
+  open({ id, path, algorithm, size }) {
+    const fd = openSync(path, 'a+', 0o600)
+    const hasher = new Bun.CryptoHasher(algorithm)
+    kept.set(id, { fd, hasher, at: 0, size, out: size, finishing: false })
+    if (size > 0) wake()
+  },
+  write({ id, to, chunks }) {
+    const file = kept.get(to)
+    if (!file) throw new Error('the file is not open')
+    answer({ id, written: write(file, chunks) })
+  },
   follow({ id, path, algorithm }) {
     const hasher = new Bun.CryptoHasher(algorithm)
-    const file = { fd: openSync(path, 'r'), hasher, at: 0, to: 0, out: 0, finishing: false }
-    followed.set(id, file)
+    const none = { at: 0, size: 0, out: Number.MAX_SAFE_INTEGER, finishing: false }
+    kept.set(id, { fd: openSync(path, 'r'), hasher, ...none })
   },
-  advance({ id, to }) {
-    const file = followed.get(id)
-    if (file) file.to = to
+  advance({ id, size }) {
+    const file = kept.get(id)
+    if (file) file.size = size
     wake()
   },
-  finish({ id, to }) {
-    const file = followed.get(id)
-    if (!file) return
-    file.to = to
+  finish({ id, size }) {
+    const file = kept.get(id)
+    if (!file) throw new Error('the file is not open')
+    file.size = size ?? file.size
     file.finishing = true
     wake()
   },

@@ -1,37 +1,57 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+import { join } from 'node:path'
 import { defineFaults } from '../../core/faults.ts'
 import type { DigestAlgorithm } from './digest.ts'
 
-/** What the worker is told. `id` names a followed file, or the order itself. */
+/** What a thread is told. `id` names an open file, or the order itself where that is answered. */
 export type DiskOrder =
+  | { do: 'open'; id: number; path: string; algorithm: DigestAlgorithm; size: number }
+  | { do: 'write'; id: number; to: number; chunks: readonly Uint8Array[] }
   | { do: 'follow'; id: number; path: string; algorithm: DigestAlgorithm }
-  | { do: 'advance' | 'finish'; id: number; to: number }
+  | { do: 'advance'; id: number; size: number }
+  | { do: 'finish'; id: number; size?: number }
   | { do: 'drop'; id: number }
   | { do: 'sync'; id: number; path: string }
 
 export interface DiskAnswer {
   readonly id: number
   readonly hex?: string
+  readonly written?: number
   readonly failed?: string
+  /** Of the error: `ENOSPC`. */
+  readonly code?: string
 }
 
 export const diskFaults = defineFaults('oci-disk', {
-  /** A file could not be read again, or the disk not be synced. */
+  /** A file could not be written or read again, or the disk not be synced. */
   failed: { status: 500, retry: true },
 })
 
-/** The hash of a file that still grows, taken behind its writer out of the page cache. */
-export interface Follower {
-  /** So many bytes are there now. */
-  advance(sizeBytes: number): void
-  /** The hash in hex of the first `sizeBytes`; ends the following. */
-  finish(sizeBytes: number): Promise<string>
-  /** Ends the following without an answer. */
+/** A file that grows at its end, and its hash. */
+export interface HashedFile {
+  /** Appends, and takes the chunks' memory away. Resolves with their bytes; a failure leaves the file as it was. */
+  write(chunks: readonly Uint8Array[]): Promise<number>
+  /** The hash in hex of the whole; closes the file. */
+  finish(): Promise<string>
+  /** Closes the file without an answer. */
   drop(): void
 }
 
-/** Work that would stop the event loop: long hashes and waits for the disk. Throws `oci-disk.failed`. */
+/** The hash of a file that others write, taken as far as it is told. */
+export interface Follower {
+  /** So many bytes may be read. */
+  advance(sizeBytes: number): void
+  /** The hash in hex of the first `sizeBytes`; closes the file. */
+  finish(sizeBytes: number): Promise<string>
+  /** Closes the file without an answer. */
+  drop(): void
+}
+
+/** Work that would stop the event loop: writing, long hashes, waits for the disk. Throws `oci-disk.failed`. */
 export interface Disk extends Disposable {
+  /** Opens or makes a file. The first `sizeBytes` that it has are hashed in the background. */
+  open(path: string, algorithm: DigestAlgorithm, sizeBytes: number): HashedFile
+  /** Opens a file for reading alone. */
   follow(path: string, algorithm: DigestAlgorithm): Follower
   /** Everything written so far to the file system of `path` reaches the disk. */
   sync(path: string): Promise<void>
@@ -49,13 +69,29 @@ interface Thread {
   terminate(): void
 }
 
+/** In the executable it stands compiled, at the place of its source (scripts/build.ts). */
+const WORKER = join(
+  import.meta.dir,
+  import.meta.dir.startsWith('/$bunfs') ? 'disk-worker.js' : 'disk-worker.ts',
+)
+
+/** Threads that write and hash; a file stays with one. */
+const THREADS = 2
+
+/** As the error of a file would come: `code` is looked at where a full disk is told. */
+const asError = ({ failed, code }: DiskAnswer): Error => {
+  const cause = Object.assign(new Error(failed), code ? { code } : {})
+  return code === 'ENOSPC' ? cause : diskFaults.failed(failed ?? '', { cause })
+}
+
 function startThread(): Thread {
-  const worker = new Worker(new URL('./disk-worker.ts', import.meta.url).href)
+  const worker = new Worker(WORKER)
   const waiting = new Map<number, Waiting>()
   /** Failures that came before somebody asked. */
   const early = new Map<number, DiskAnswer>()
+  let broken: Error | undefined
   const judge = ({ resolve, reject }: Waiting, answer: DiskAnswer) =>
-    answer.failed === undefined ? resolve(answer) : reject(diskFaults.failed(answer.failed))
+    answer.failed === undefined ? resolve(answer) : reject(asError(answer))
   worker.onmessage = ({ data }: MessageEvent<DiskAnswer>) => {
     const one = waiting.get(data.id)
     if (!one) early.set(data.id, data)
@@ -63,40 +99,73 @@ function startThread(): Thread {
     waiting.delete(data.id)
   }
   worker.onerror = (event) => {
-    for (const { reject } of waiting.values()) reject(diskFaults.failed(event.message))
+    broken = diskFaults.failed(event.message)
+    for (const { reject } of waiting.values()) reject(broken)
     waiting.clear()
   }
   // The worker alone keeps no process alive.
   worker.unref()
   return {
-    post: (order) => worker.postMessage(order),
+    post(order) {
+      // Their memory moves to the thread; two chunks may lie in one piece of it.
+      const chunks = order.do === 'write' ? order.chunks : []
+      const moved = new Set(chunks.map(({ buffer }) => buffer))
+      worker.postMessage(
+        order,
+        [...moved].filter((each) => each instanceof ArrayBuffer),
+      )
+    },
     answered: (id) =>
       new Promise((resolve, reject) => {
         const before = early.get(id)
         early.delete(id)
-        if (before) judge({ resolve, reject }, before)
+        if (broken) reject(broken)
+        else if (before) judge({ resolve, reject }, before)
         else waiting.set(id, { resolve, reject })
       }),
     terminate: () => worker.terminate(),
   }
 }
 
-/** Starts one thread for hashes and one that waits for the disk, each at its first order. */
+/** Starts two threads for files and one that waits for the disk, each at its first order. */
 export function createDisk(): Disk {
-  let hashing: Thread | undefined
+  const writing: Thread[] = []
   let syncing: Thread | undefined
   let last = 0
+  const threadFor = (id: number): Thread => {
+    const at = id % THREADS
+    writing[at] ??= startThread()
+    return writing[at]
+  }
   return {
-    follow(path, algorithm) {
-      hashing ??= startThread()
-      const thread = hashing
+    open(path, algorithm, size) {
       const id = ++last
+      const thread = threadFor(id)
+      thread.post({ do: 'open', id, path, algorithm, size })
+      return {
+        async write(chunks) {
+          const order = ++last
+          const answer = thread.answered(order)
+          thread.post({ do: 'write', id: order, to: id, chunks })
+          return (await answer).written ?? 0
+        },
+        async finish() {
+          const answer = thread.answered(id)
+          thread.post({ do: 'finish', id })
+          return (await answer).hex ?? ''
+        },
+        drop: () => thread.post({ do: 'drop', id }),
+      }
+    },
+    follow(path, algorithm) {
+      const id = ++last
+      const thread = threadFor(id)
       thread.post({ do: 'follow', id, path, algorithm })
       return {
-        advance: (to) => thread.post({ do: 'advance', id, to }),
-        async finish(to) {
+        advance: (size) => thread.post({ do: 'advance', id, size }),
+        async finish(size) {
           const answer = thread.answered(id)
-          thread.post({ do: 'finish', id, to })
+          thread.post({ do: 'finish', id, size })
           return (await answer).hex ?? ''
         },
         drop: () => thread.post({ do: 'drop', id }),
@@ -110,8 +179,7 @@ export function createDisk(): Disk {
       await answer
     },
     [Symbol.dispose]() {
-      hashing?.terminate()
-      syncing?.terminate()
+      for (const thread of [...writing, syncing]) thread?.terminate()
     },
   }
 }

@@ -5,7 +5,7 @@ import * as v from 'valibot'
 import type { Logger } from '../../core/log.ts'
 import { MINUTE, MiB } from '../../core/units.ts'
 import { algorithmOf, type Digest, type DigestAlgorithm, hexOf } from './digest.ts'
-import type { Disk, Follower } from './disk.ts'
+import type { Disk, HashedFile } from './disk.ts'
 import { ociFaults } from './errors.ts'
 import type { Paths } from './paths.ts'
 
@@ -79,7 +79,8 @@ interface Session {
   busy: boolean
   /** The folder is there; undefined while nobody asked for it. */
   folder: Promise<void> | undefined
-  follower: Follower | undefined
+  /** Open while there is a hash to go on with. */
+  file: HashedFile | undefined
 }
 
 export interface UploadParts {
@@ -149,7 +150,7 @@ export function createUploads({ paths, disk, log, now, ttlMs }: UploadParts): Up
   const drop = async (session: Session): Promise<void> => {
     sessions.delete(session.id)
     young.delete(session)
-    session.follower?.drop()
+    session.file?.drop()
     // One that is just being made would stay.
     await session.folder?.catch(() => undefined)
     if (session.folder) await rm(paths.upload(session.id), { recursive: true, force: true })
@@ -163,25 +164,35 @@ export function createUploads({ paths, disk, log, now, ttlMs }: UploadParts): Up
     )
   }
 
-  /** Writes in pieces; the hash follows. Whatever ends it, the size tells what is in the file. */
+  const openFile = (session: Session, algorithm = session.algorithm): HashedFile =>
+    disk.open(dataOf(session), algorithm, session.sizeBytes)
+
+  /**
+   * Two pieces under way: one is written while the next comes in. Whatever ends it, the size tells
+   * what is in the file.
+   */
   const receive = async (session: Session, body: ByteStream): Promise<void> => {
     await folderOf(session)
-    await using file = await open(dataOf(session), 'a', 0o600)
-    session.follower ??= followFrom(session)
+    session.file ??= openFile(session)
+    const { file } = session
     let waiting: Uint8Array[] = []
     let count = 0
+    let under: Promise<void> = Promise.resolve()
     const flush = async () => {
-      if (count === 0) return
-      const [only] = waiting
-      const piece = waiting.length === 1 && only ? only : Buffer.concat(waiting, count)
+      const written = file.write(waiting).then((bytes) => {
+        session.sizeBytes += bytes
+      })
+      // The caller meets it at the next piece or at the end.
+      written.catch(() => {
+        // The hash may be ahead of the file: it is taken anew when it is needed.
+        if (session.file === file) session.file = undefined
+        file.drop()
+      })
       waiting = []
       count = 0
-      for (let at = 0; at < piece.byteLength; ) {
-        const { bytesWritten } = await file.write(piece, at)
-        at += bytesWritten
-        session.sizeBytes += bytesWritten
-      }
-      session.follower?.advance(session.sizeBytes)
+      const before = under
+      under = written
+      await before
     }
     try {
       for await (const chunk of body) {
@@ -191,14 +202,9 @@ export function createUploads({ paths, disk, log, now, ttlMs }: UploadParts): Up
         if (count >= PIECE) await flush()
       }
     } finally {
-      await flush()
+      if (count > 0) await flush()
+      await under
     }
-  }
-
-  const followFrom = (session: Session): Follower => {
-    const follower = disk.follow(dataOf(session), session.algorithm)
-    if (session.sizeBytes > 0) follower.advance(session.sizeBytes)
-    return follower
   }
 
   const sync = async (session: Session): Promise<void> => {
@@ -208,14 +214,11 @@ export function createUploads({ paths, disk, log, now, ttlMs }: UploadParts): Up
 
   const hashOf = async (session: Session, digest: Digest): Promise<string> => {
     const algorithm = algorithmOf(digest)
-    if (algorithm !== session.algorithm) {
-      // Told only now: read it again.
-      const other = disk.follow(dataOf(session), algorithm)
-      return other.finish(session.sizeBytes)
-    }
-    const follower = session.follower ?? followFrom(session)
-    session.follower = undefined
-    return follower.finish(session.sizeBytes)
+    // Told only now: read it again.
+    if (algorithm !== session.algorithm) return openFile(session, algorithm).finish()
+    const file = session.file ?? openFile(session)
+    session.file = undefined
+    return file.finish()
   }
 
   const readFolder = async (id: string): Promise<Session | undefined> => {
@@ -225,7 +228,7 @@ export function createUploads({ paths, disk, log, now, ttlMs }: UploadParts): Up
     if (!meta.success) return undefined
     const data = await stat(join(folder, 'data')).catch(() => undefined)
     return {
-      ...{ id, ...meta.output, busy: false, follower: undefined, folder: Promise.resolve() },
+      ...{ id, ...meta.output, busy: false, file: undefined, folder: Promise.resolve() },
       lastAt: Math.max(meta.output.createdAt, data?.mtimeMs ?? 0),
       sizeBytes: data?.size ?? 0,
     }
@@ -251,7 +254,7 @@ export function createUploads({ paths, disk, log, now, ttlMs }: UploadParts): Up
       const at = now()
       const session: Session = {
         ...{ id: Bun.randomUUIDv7(), repository, by, algorithm, createdAt: at, lastAt: at },
-        ...{ sizeBytes: 0, busy: false, folder: undefined, follower: undefined },
+        ...{ sizeBytes: 0, busy: false, folder: undefined, file: undefined },
       }
       sessions.set(session.id, session)
       young.add(session)
@@ -310,7 +313,7 @@ export function createUploads({ paths, disk, log, now, ttlMs }: UploadParts): Up
     async [Symbol.asyncDispose]() {
       clearInterval(sweep)
       await writeDownAll()
-      for (const { follower } of sessions.values()) follower?.drop()
+      for (const { file } of sessions.values()) file?.drop()
     },
   }
   return uploads

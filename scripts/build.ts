@@ -40,7 +40,8 @@ async function build(targetName: string, entry: string): Promise<string> {
   const stage = await mkdtemp(join(tmpdir(), 'slipway-build-'))
   try {
     await Bun.build({
-      entrypoints: [join(root, entry)],
+      // the thread of the registry is an entry of its own
+      entrypoints: [join(root, entry), join(root, 'plugins/oci/disk-worker.ts')],
       root,
       target: 'bun',
       // bytecode alone would mean CommonJS, where top-level await is an error
@@ -62,8 +63,10 @@ async function build(targetName: string, entry: string): Promise<string> {
     })
   } finally {
     await rm(stage, { recursive: true, force: true })
-    // a copy: stack traces use the map inside the executable
-    await rm(`${outfile}.map`, { force: true })
+    // copies: stack traces use the maps inside the executable
+    for (const map of [`${outfile}.map`, join(dirname(outfile), 'disk-worker.js.map')]) {
+      await rm(map, { force: true })
+    }
   }
   return target.outfile
 }

@@ -48,6 +48,16 @@ test('the .env of the working folder is not read', async () => {
   expect(refused.stderr).toContain('SLIPWAY_LOG_LEVEL')
 })
 
+/** Large enough for a file of its own, which the registry's thread hashes. Resolves with the status. */
+async function pushBlob(origin: string, dataDir: string): Promise<number> {
+  const token = (await Bun.file(join(dataDir, 'admin.token')).text()).trim()
+  const headers = { Authorization: `Bearer ${token}` }
+  const body = crypto.getRandomValues(new Uint8Array(65_536)).toHex().repeat(10)
+  const digest = new Bun.CryptoHasher('sha256').update(body).digest('hex')
+  const begun = `${origin}/v2/t/alone/blobs/uploads/?digest=sha256:${digest}`
+  return (await fetch(begun, { method: 'POST', body, headers })).status
+}
+
 test('it serves from an empty folder and ends with 0 on SIGTERM', async () => {
   await using folder = await scratch()
   const env = { TMPDIR: folder.path }
@@ -61,6 +71,7 @@ test('it serves from an empty folder and ends with 0 on SIGTERM', async () => {
       const response = await fetch(`${origin}/healthz`, { tls: { rejectUnauthorized: false } })
       expect(response.status).toBe(200)
     }
+    expect(await pushBlob(serving.local, dataDir)).toBe(201)
   } finally {
     expect(await serving.stop()).toBe(0)
   }

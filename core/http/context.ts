@@ -23,6 +23,8 @@ export const requestContext: MiddlewareHandler<ApiEnv> = async (c, next) => {
   c.set('clientAddress', env.clientAddress ?? env.incoming?.socket?.remoteAddress ?? '')
   c.set('clientCertificateName', env.clientCertificateName)
   await next()
+  // Hono answers a HEAD by its GET and drops the body: a stream would wait for its reader for ever.
+  if (c.req.method === 'HEAD') await c.res.body?.cancel()
   c.res.headers.set('X-Request-Id', id)
   c.res.headers.set('X-Content-Type-Options', 'nosniff')
 }

@@ -4,6 +4,8 @@ import { Hono } from 'hono'
 import { newJob, noDocuments } from '../../test/job-row.ts'
 import { type TemporaryDb, temporaryDb } from '../../test/temporary-db.ts'
 import { createHooks } from '../hooks.ts'
+import { requestContext } from '../http/context.ts'
+import type { ApiEnv } from '../http/env.ts'
 import { addEvidence } from '../store/job-story.ts'
 import { insertJob, patchJob } from '../store/jobs.ts'
 import { createBook, type JobBook } from './book.ts'
@@ -44,9 +46,9 @@ beforeEach(async () => {
   const inserted = await db.write((tx) => insertJob(tx, newJob(), noDocuments))
   if (!inserted) throw new Error('no job')
   job = inserted
-  const app = new Hono().get('/', (c) =>
-    watchJob(c, { db, book, feed }, job, ['job', 'log', 'evidence']),
-  )
+  const app = new Hono<ApiEnv>()
+    .use(requestContext)
+    .get('/', (c) => watchJob(c, { db, book, feed }, job, ['job', 'log', 'evidence']))
   server = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: app.fetch })
 })
 afterEach(async () => {
@@ -95,6 +97,13 @@ test('a client that goes away leaves nothing behind', async () => {
   going.abort()
   // What is said now meets a closed connection.
   await book.note(job.id, { level: 'info', message: 'to nobody' })
+  await watching(0)
+})
+
+test('who asks for the headers alone watches nothing', async () => {
+  const response = await fetch(server.url, { method: 'HEAD' })
+  expect(response.status).toBe(200)
+  expect(response.headers.get('content-type')).toContain('text/event-stream')
   await watching(0)
 })
 

@@ -153,6 +153,11 @@ export function createCare(store: OciStore, jobs: Pick<Jobs, 'count'>): Care {
       }),
     async open(scope) {
       installGuards(store)
+      store.onEvent(({ kind, digest }) => {
+        if (kind !== 'push' || !findings.isOpen(digest)) return
+        const failed = (err: unknown) => log.warn({ err, digest }, 'a finding could not be closed')
+        findings.mended(digest, 'push').catch(failed)
+      })
       await Promise.all([
         ...[gc.byHand.load(), scrubHeld.byHand.load(), lastGc.load(), scrub.load()],
         findings.load(),

@@ -30,6 +30,8 @@ export interface FsckParts {
   /** What `index.json` should be. */
   readonly expectedIndex: (repository: string) => Promise<string>
   readonly verdicts: Verdicts
+  /** It was found damaged before: it is judged even when it looks whole now. */
+  readonly isSuspect: (digest: Digest) => boolean
 }
 
 export interface FsckOptions {
@@ -99,7 +101,8 @@ export async function checkObject(
   const { paths, disk } = parts
   const seen = await inspectObject({ paths, disk, content, ...(pace ? { pace } : {}) }, row)
   tally.checked(seen.hashedBytes)
-  if (!seen.damage && seen.links.length === 0 && row.state === 'good') return
+  const isWhole = !seen.damage && seen.links.length === 0 && row.state === 'good'
+  if (isWhole && !parts.isSuspect(row.digest)) return
   tally.found(await parts.verdicts.object(row.digest))
 }
 

@@ -81,7 +81,18 @@ export function reportingVerdicts(store: OciStore, content: boolean): Verdicts {
 }
 
 /** The parts of a check of the running store. */
-export const fsckParts = (store: OciStore, verdicts: Verdicts): FsckParts => ({
-  ...{ db: store.db, paths: store.paths, disk: store.disk, sparse: store.config.sparse, verdicts },
+export const fsckParts = (
+  store: OciStore,
+  verdicts: Verdicts,
+  isSuspect: FsckParts['isSuspect'] = () => false,
+): FsckParts => ({
+  ...{
+    isSuspect,
+    db: store.db,
+    paths: store.paths,
+    disk: store.disk,
+    sparse: store.config.sparse,
+    verdicts,
+  },
   expectedIndex: (repository) => store.layouts.render(repository),
 })

@@ -55,7 +55,7 @@ export function createPace(bytesPerSecond: number, signal: AbortSignal): Pace {
 export function createScrub(store: OciStore, findings: Findings, pause: Pause): Scrub {
   const position = createFact(store.db, 'scrub.position', Position, START)
   const lastFull = createFact(store.db, 'scrub.last-full', v.number(), 0)
-  const parts = fsckParts(store, mendingVerdicts({ store, findings }))
+  const parts = fsckParts(store, mendingVerdicts({ store, findings }), findings.isOpen)
 
   return {
     position: position.get,

@@ -26,6 +26,7 @@ export function installGuards(store: OciStore): void {
     return `the quota of ${use.repositories} is used to ${percent} %: ${use.usedBytes} of ${use.limitBytes} bytes`
   })
   store.onEvent(({ kind, what, repository, bytes }) => {
+    if (kind === 'delete') store.quota.forget()
     if (kind !== 'push' && kind !== 'mount') return
     // A large blob has a reservation of its own.
     const isReserved = kind === 'push' && what === 'blob' && bytes > SMALL_BYTES

@@ -9,6 +9,7 @@ import { createSchedule, type Schedule } from './care-schedule.ts'
 import { createFact, type Fact } from './care-state.ts'
 import { createTasks, type Tasks } from './care-tasks.ts'
 import { fsck, repositoryNames } from './fsck.ts'
+import { inspectLayout } from './fsck-layout.ts'
 import { type CollectOptions, createCollector } from './gc.ts'
 import { rescan } from './rescan.ts'
 import { findLayouts } from './rescan-walk.ts'
@@ -109,6 +110,18 @@ export function createCare(store: OciStore, jobs: Pick<Jobs, 'count'>): Care {
     log.warn({ repositories, tags, refused: refused.length }, 'the registry was rebuilt from disk')
   }
 
+  /** What a crash kept from being written into the layouts, a second's worth at most. */
+  let layoutsRefreshed: Promise<void> = Promise.resolve()
+  const refreshLayouts = async (signal: AbortSignal): Promise<void> => {
+    for (const repository of await repositoryNames(store)) {
+      if (signal.aborted) return
+      const expected = await store.layouts.render(repository)
+      const problems = await inspectLayout(store.paths, repository, expected)
+      if (problems.some(({ kind }) => kind === 'index')) store.layouts.changed(repository)
+    }
+    await store.layouts.settle()
+  }
+
   const care: Care = {
     ...{ tasks, gc, findings, lastGc: lastGc.get },
     scrub: { ...scrubHeld, position: scrub.position, lastFullAt: scrub.lastFullAt },
@@ -116,6 +129,7 @@ export function createCare(store: OciStore, jobs: Pick<Jobs, 'count'>): Care {
       tasks.start('gc', by, async (run) => {
         const report = await collector.collect(collectOptions(request), run)
         if (!report.dry_run) {
+          store.quota.forget()
           await lastGc.set(report)
           log.info(
             { bytes: report.reclaimable_bytes, blobs: report.blobs },
@@ -130,13 +144,18 @@ export function createCare(store: OciStore, jobs: Pick<Jobs, 'count'>): Care {
         if (plan.removed > 0) log.info({ tags: plan.removed }, 'retention removed tags')
         return plan
       }),
-    startScrub: (extent, by) => tasks.start('scrub', by, (run) => scrub.run(extent, run)),
+    startScrub: (extent, by) =>
+      tasks.start('scrub', by, async (run) => {
+        await layoutsRefreshed
+        return scrub.run(extent, run)
+      }),
     startFsck: ({ content, repair }, by) =>
-      tasks.start('fsck', by, (run) => {
+      tasks.start('fsck', by, async (run) => {
         const verdicts = repair
           ? mendingVerdicts({ store, findings })
           : reportingVerdicts(store, content)
         const passed = async () => run.signal.throwIfAborted()
+        await layoutsRefreshed
         return fsck(fsckParts(store, verdicts), { content, passed }, run.progress)
       }),
     startRescan: (repository, by) =>
@@ -163,6 +182,17 @@ export function createCare(store: OciStore, jobs: Pick<Jobs, 'count'>): Care {
         findings.load(),
       ])
       await rebuildIfLost()
+      const stop = new AbortController()
+      layoutsRefreshed = refreshLayouts(stop.signal).catch((err: unknown) =>
+        log.warn(
+          { err },
+          'the layouts could not be compared with the rows; the next scrub does it',
+        ),
+      )
+      scope.defer(async () => {
+        stop.abort()
+        await layoutsRefreshed
+      })
       scope.use(tasks)
       for (const schedule of [gc.schedule, scrubHeld.schedule, retention]) scope.use(schedule)
       gc.schedule.start(config.gc_every_ms)

@@ -41,6 +41,8 @@ export interface Quota {
   /** The fullest quota of a repository, as it was last counted; undefined where none applies. */
   fullest(repository: string): QuotaUse | undefined
   uses(): Promise<readonly QuotaUse[]>
+  /** Something went: the next question counts anew. */
+  forget(): void
 }
 
 export interface QuotaParts {
@@ -184,10 +186,14 @@ export function createQuota(parts: QuotaParts): Quota {
       const mine = applying(repository)
       if (mine.length === 0) return undefined
       // Asked at every pull: it may be a second old, and the next one is counted in the background.
+      // A count that fails is told to the next push.
       void recent().catch(() => undefined)
       const at = counted
       if (!at) return undefined
       return mine.map((one) => useOf(one, at)).toSorted((a, b) => share(b) - share(a))[0]
+    },
+    forget() {
+      counted = undefined
     },
     async uses() {
       const at = await recent()

@@ -8,7 +8,9 @@ export const stepCommand: CliCommand = {
   summary: 'on a machine: do one step of a task target, as its unit does',
   about:
     'Works by what `slipway dispatch` wrote. Every command that it runs is printed with its time\nand its output; how far it is goes to progress.jsonl in the env-dir.',
-  arguments: [{ name: 'NAME', summary: 'partition, image-linux or config-drive' }],
+  arguments: [
+    { name: 'NAME', summary: 'partition, image-linux, bootloader-linux or config-drive' },
+  ],
   options: {
     'env-dir': { value: 'FOLDER', summary: 'what the dispatcher wrote (/run/provision)' },
     plan: { summary: 'print what it would do, and do nothing' },

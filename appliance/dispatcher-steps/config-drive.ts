@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { at } from '../dispatcher/machine-os.ts'
+import { assertInside } from './inside.ts'
 import { withNewRoot } from './mounts.ts'
 import { planOf } from './partition.ts'
 import type { PlannedPartition } from './partition-plan.ts'
@@ -95,6 +96,7 @@ async function writeSeed(
   files: ReadonlyMap<string, string | Uint8Array>,
 ): Promise<void> {
   await withNewRoot(context, async (root) => {
+    await assertInside(root, SEED)
     const seed = join(root, SEED)
     await mkdir(seed, { recursive: true, mode: 0o755 })
     for (const [name, content] of files) {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { MINUTE } from '../../core/units.ts'
 import { at } from '../dispatcher/machine-os.ts'
 import { stepFaults } from './faults.ts'
+import { assertInside } from './inside.ts'
 import { planOf } from './partition.ts'
 import type { PlannedPartition } from './partition-plan.ts'
 import { attempt, must, type StepContext } from './step.ts'
@@ -42,7 +43,8 @@ export async function withNewRoot<T>(
   let result: T
   try {
     for (const { partition, mountpoint } of mounts) {
-      const place = join(NEW_ROOT, mountpoint)
+      const place = mountpoint === '/' ? NEW_ROOT : join(NEW_ROOT, mountpoint)
+      if (mountpoint !== '/') await assertInside(at(context.os, NEW_ROOT), mountpoint)
       await mkdir(at(context.os, place), { recursive: true })
       await must(context, ['mount', partition.path, place])
     }

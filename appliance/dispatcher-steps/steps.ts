@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+import { bootloaderLinux } from './bootloader-linux.ts'
 import { configDrive } from './config-drive.ts'
 import { imageLinux } from './image-linux.ts'
 import { partition } from './partition.ts'
@@ -8,5 +9,6 @@ import type { Step } from './step.ts'
 export const steps: Readonly<Record<string, Step>> = {
   partition,
   'image-linux': imageLinux,
+  'bootloader-linux': bootloaderLinux,
   'config-drive': configDrive,
 }

@@ -50,9 +50,10 @@ function openApi(appliance: Appliance, listen: string, key: string, secure: bool
         idleTimeout: IDLE_SECONDS,
         ...(secure ? { tls: { key: certificates.key, cert: certificates.cert } } : {}),
         fetch(request, server) {
-          const address = server.requestIP(request)?.address ?? ''
+          const { address = '', port: clientPort = 0 } = server.requestIP(request) ?? {}
           const env: ListenerEnv = {
             clientAddress: address.replace(/^::ffff:(?=\d+\.)/, ''),
+            clientPort,
             keepOpen: () => server.timeout(request, 0),
           }
           return apps.api.fetch(request, env)

@@ -55,15 +55,19 @@ export interface Submission {
 export interface Sighting {
   readonly job: string
   /** Of media: `fetched` before power on was begun, `read` after it, `stage` when that told a region. */
-  readonly level: 'fetched' | 'read' | 'stage' | 'claimed' | 'reported' | 'booted'
+  readonly level: 'fetched' | 'read' | 'stage' | 'claimed' | 'reported' | 'booted' | 'pulled'
   readonly detail: string
   readonly slot?: MediaSlot
   /** Named region of the image: `volume descriptor`, `boot catalog`, `EFI image`, `kernel`, `files`. */
   readonly region?: string
   /** Distinct bytes of that slot's image read so far. */
   readonly bytes?: number
-  /** Of that slot's image, 0–100. */
+  /** Of that slot's image, or of what is pulled, 0–100. */
   readonly percent?: number
+  /** Of what is pulled. */
+  readonly totalBytes?: number
+  /** It moves the progress of the job and is no line of its story. */
+  readonly passing?: boolean
   /** The read touched bytes that nobody had read before; it moves the deadline of the claim. */
   readonly fresh?: boolean
   /** Address of the reader. */

@@ -31,7 +31,14 @@ export const CancelRequest = v.strictObject({
 
 export const PHASES = ['booting', 'checking', 'writing', 'finishing'] as const
 
-/** How far the machine is, in its own words. */
+/** How much of its image the machine has pulled from our registry, as we see it. */
+const JobPull = v.object({
+  bytes: Count,
+  total_bytes: Count,
+  percent: v.pipe(v.number(), v.minValue(0), v.maxValue(100)),
+})
+
+/** How far the machine is, in its own words; where it has none for it, `pull` gives bytes and percent. */
 export const JobProgress = v.object({
   phase: v.picklist(PHASES),
   step: v.exactOptional(v.string()),
@@ -39,6 +46,7 @@ export const JobProgress = v.object({
   bytes: v.exactOptional(Count),
   total_bytes: v.exactOptional(Count),
   message: v.exactOptional(v.string()),
+  pull: v.exactOptional(JobPull),
 })
 export type JobProgress = View<typeof JobProgress>
 
@@ -49,6 +57,7 @@ export const EVIDENCE_LEVELS = [
   'claimed',
   'reported',
   'booted',
+  'pulled',
 ] as const
 const Slot = v.picklist(['boot', 'task'])
 

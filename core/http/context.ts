@@ -5,6 +5,8 @@ import type { ApiEnv } from './env.ts'
 /** What a listener hands to `app.fetch(request, env)`. All absent under `app.request()`. */
 export interface ListenerEnv {
   readonly clientAddress?: string
+  /** With the address it names the connection; absent where the listener can not tell. */
+  readonly clientPort?: number
   readonly clientCertificateName?: string
   /** Takes the limit on silence off this request: a handler may work for long before it answers. */
   readonly keepOpen?: () => void

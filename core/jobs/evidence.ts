@@ -25,7 +25,17 @@ export interface Evidence {
   settled(): Promise<void>
 }
 
+/** The machine's own words stay as they are: its progress is told beside them. */
+const pulled = ({ bytes = 0, totalBytes = 0, percent = 0 }: Sighting, job: Job): JobChange => ({
+  progress: {
+    phase: 'writing',
+    ...job.progress,
+    pull: { bytes, total_bytes: totalBytes, percent: Math.floor(percent) },
+  },
+})
+
 function changeOf(sighting: Sighting, job: Job, now: number): JobChange | undefined {
+  if (sighting.level === 'pulled') return pulled(sighting, job)
   if (!sighting.slot) return undefined
   const read = sighting.bytes ?? 0
   const before = job.bytesRead[sighting.slot] ?? 0
@@ -75,7 +85,9 @@ export function createEvidence({ db, hooks, feed, log, now, limits }: EvidencePa
     const job = await findJob(tx, id)
     if (!job) return undefined
     const rows: EvidenceRow[] = []
-    for (const each of seen) rows.push(await addEvidence(tx, rowOf(each)))
+    for (const each of seen) {
+      if (!each.sighting.passing) rows.push(await addEvidence(tx, rowOf(each)))
+    }
     const change = changesOf(seen, job)
     const waits =
       job.status === 'provisioning' && job.poweredOnAt !== null && job.leaseOwner === null

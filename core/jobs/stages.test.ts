@@ -49,6 +49,12 @@ test.each([
     last: 'claimed',
     look: /log of the job/,
   },
+  {
+    name: 'half of its image',
+    rows: [seen({ level: 'claimed' }), seen({ level: 'pulled', detail: 'pulled 50 %' })],
+    last: 'pulled 50 %',
+    look: /log of the job/,
+  },
 ])('after $name a person is told where to look', ({ rows, last, look }) => {
   expect(diagnose(rows)).toMatchObject({
     last_seen: last,

@@ -59,7 +59,7 @@ const CLAIMED: Next = {
 
 function nextAfter(last: EvidenceRow | undefined): Next {
   if (!last) return NOTHING
-  if (last.level === 'claimed') return CLAIMED
+  if (last.level === 'claimed' || last.level === 'pulled') return CLAIMED
   const known = last.region === null ? undefined : BY_REGION[last.region]
   return last.level === 'fetched' ? FETCHED : (known ?? BY_REGION['root file system'] ?? FETCHED)
 }
@@ -80,7 +80,7 @@ export function diagnose(evidence: readonly EvidenceRow[]): JobDiagnosis {
     'job.json',
   ]
   const rank = (row: EvidenceRow) =>
-    row.level === 'claimed'
+    row.level === 'claimed' || row.level === 'pulled'
       ? 100
       : row.level === 'fetched'
         ? 0

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import type { JobEvent, JobEvidence, JobView } from '../../schemas/job.ts'
+import type { JobEvent, JobEvidence, JobProgress, JobView } from '../../schemas/job.ts'
 import { withoutTokens } from '../redact.ts'
 import type { EventRow, EvidenceRow } from '../store/job-story.ts'
 import type { Job } from './job.ts'
@@ -33,6 +33,14 @@ export const evidenceView = (row: EvidenceRow): JobEvidence => ({
   ...given('from', row.reader),
 })
 
+/** Where the machine has no number for what it is at, ours for its pull stands in. */
+function progressView(progress: JobProgress | null): JobProgress | null {
+  if (!progress?.pull || progress.bytes !== undefined || progress.percent !== undefined) {
+    return progress
+  }
+  return { ...progress, ...progress.pull }
+}
+
 /** A job on the wire. Nothing sealed leaves; URLs lose their token. */
 export const jobView = (
   job: Job,
@@ -48,7 +56,7 @@ export const jobView = (
   ...given('retry_of', job.retryOf),
   ...given('cleanup', job.cleanup),
   task_target: job.taskTarget,
-  ...given('progress', job.progress),
+  ...given('progress', progressView(job.progress)),
   ...given('media_plan', job.mediaPlan),
   ...given('media_plan_reason', job.mediaPlanReason),
   media: job.media.map((each) => ({

@@ -147,7 +147,7 @@ export const jobEvidence = sqliteTable(
     jobId: text('job_id').notNull(),
     at: integer('at').notNull(),
     level: text('level')
-      .$type<'fetched' | 'read' | 'stage' | 'claimed' | 'reported' | 'booted'>()
+      .$type<'fetched' | 'read' | 'stage' | 'claimed' | 'reported' | 'booted' | 'pulled'>()
       .notNull(),
     detail: text('detail').notNull(),
     slot: text('slot').$type<MediaSlot>(),

@@ -46,7 +46,11 @@ async function progress(parts: JobParts, job: Job, report: StatusReport): Promis
       // As it is now: a claim may have come in since the caller was looked up.
       const fresh = await findJob(tx, job.id)
       if (!fresh) return undefined
-      const change = { ...heard(fresh, writes(phase), now), progress: view }
+      const { pull } = fresh.progress ?? {}
+      const change = {
+        ...heard(fresh, writes(phase), now),
+        progress: { ...view, ...(pull ? { pull } : {}) },
+      }
       const heardJob = { ...fresh, ...change }
       const waits = heardJob.poweredOnAt !== null
       return patchJob(tx, job.id, ['provisioning'], {

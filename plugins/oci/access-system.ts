@@ -9,11 +9,14 @@ import type { Doorman } from './access.ts'
 import type { OciConfig } from './config.ts'
 import { createDoorman } from './doorman.ts'
 import { createIdentifier } from './doorman-identity.ts'
+import type { OciEvent } from './events.ts'
 import { createJobCredentials } from './job-credential.ts'
 import { createJobHooks, type JobHooks } from './job-hooks.ts'
 import { createJobImages } from './job-image.ts'
+import { createJobPulls } from './job-pull.ts'
 import { createPolicyBook } from './policy-book.ts'
 import { mountPolicies } from './policy-routes.ts'
+import { type AckedBytes, openAckedBytes } from './tcp-acked.ts'
 import { createTokens } from './token.ts'
 import { mountTokenEndpoint } from './token-endpoint.ts'
 import { createTokenKeys } from './token-keys.ts'
@@ -26,6 +29,8 @@ const MOST_TRIES = 10
 export interface AccessSystem {
   readonly doorman: Doorman
   readonly jobs: JobHooks
+  /** To be called with every event of the registry. */
+  watch(event: OciEvent): void
   open(scope: AsyncDisposableStack): Promise<void>
   /** To be called before the registry takes all below `/v2`. */
   mount(routes: Routes): void
@@ -49,7 +54,12 @@ export function createAccessSystem(host: Host, config: OciConfig): AccessSystem 
     ...{ db, now, judge: policies.judge },
     isOurs: (hostName) => isOurHost(hostName, addresses),
   })
-  const jobHooks = createJobHooks({ jobs, images, credentials, log })
+  let acked: AckedBytes | undefined
+  const pulls = createJobPulls({
+    ...{ db: db.read, see: host.see, log },
+    acked: { read: () => acked?.read() },
+  })
+  const jobHooks = createJobHooks({ jobs, images, credentials, pulls, log })
   const doorman = createDoorman({
     ...{ identifier, judge: policies.judge, scheme: config.auth, publicUrl: config.public_url },
     onRefused: (reason) => refusals.add({ reason }),
@@ -57,7 +67,9 @@ export function createAccessSystem(host: Host, config: OciConfig): AccessSystem 
   return {
     doorman,
     jobs: jobHooks,
+    watch: pulls.watch,
     async open(scope) {
+      acked = scope.use(openAckedBytes(log))
       await keys.open()
       await policies.open()
       await jobHooks.open(scope)

@@ -77,6 +77,7 @@ export function createBlobRoutes(store: OciStore) {
       store.tell({
         ...{ kind: 'pull', what: 'blob', repository, digest, bytes, by: access.name },
         ...(access.job ? { job: access.job } : {}),
+        ...(call.peer ? { peer: call.peer } : {}),
       })
       return answer(status, sized, body)
     },

@@ -4,10 +4,20 @@ import { type Digest, isDigest } from './digest.ts'
 import { OCI_HEADERS, ociFaults } from './errors.ts'
 import { isRepositoryName } from './names.ts'
 
+/** The other end of the connection of a call. */
+export interface Peer {
+  readonly address: string
+  readonly port: number
+  /** The connection broke before the answer was sent. */
+  isGone(): boolean
+}
+
 /** One request below `/v2`. */
 export interface Call {
   readonly request: Request
   readonly query: URLSearchParams
+  /** The other end of the connection, where the listener can tell. */
+  readonly peer?: Peer
   /** Lets the call in, or throws the fault of the door. */
   admit(action: OciAction, repository?: string, digest?: string): Promise<Access>
   /** For a handler that may be silent for long: the connection is not cut for that. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import type { Logger } from '../../core/log.ts'
+import type { Peer } from './call.ts'
 import type { Digest } from './digest.ts'
 
 /** Something that happened to an object; told after it stands. */
@@ -17,6 +18,8 @@ export interface OciEvent {
   /** Who. */
   readonly by: string
   readonly job?: string
+  /** Who pulls: its end of the connection. */
+  readonly peer?: Peer
 }
 
 export interface Events {

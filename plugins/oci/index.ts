@@ -34,6 +34,7 @@ export const oci = definePlugin({
       const { db, log, now, dataDir: root } = host
       const access = createAccessSystem(host, config)
       const store = createStore({ db, root, config, log, now })
+      store.onEvent(access.watch)
       return { access, store, care: createCare(store, host.jobs) }
     }
     let built: ReturnType<typeof build> | undefined

@@ -6,11 +6,13 @@ import type { JobRun } from '../../core/jobs/run.ts'
 import type { Logger } from '../../core/log.ts'
 import { isAlive, type JobCredentials } from './job-credential.ts'
 import type { JobImages } from './job-image.ts'
+import type { JobPulls } from './job-pull.ts'
 
 export interface JobHookParts {
   readonly jobs: Pick<Jobs, 'get'>
   readonly images: JobImages
   readonly credentials: JobCredentials
+  readonly pulls: Pick<JobPulls, 'forget'>
   readonly log: Logger
 }
 
@@ -40,7 +42,7 @@ export interface JobHooks {
  * they live, and for nobody once they are over.
  */
 export function createJobHooks(parts: JobHookParts): JobHooks {
-  const { jobs, images, credentials } = parts
+  const { jobs, images, credentials, pulls } = parts
   const end = endOf(parts)
   /** Jobs that may have something here. */
   const held = new Set<string>()
@@ -78,6 +80,7 @@ export function createJobHooks(parts: JobHookParts): JobHooks {
     changed(job) {
       credentials.changed(job)
       if (isAlive(job) || !held.delete(job.id)) return
+      pulls.forget(job.id)
       const ended = end(job.id).finally(() => ending.delete(ended))
       ending.add(ended)
     },

@@ -103,6 +103,15 @@ export function mountRoutes(app: Hono<ApiEnv>, store: OciStore, doorman: Doorman
     const call: Call = {
       request,
       query: new URLSearchParams(query),
+      ...(env.clientPort
+        ? {
+            peer: {
+              address: env.clientAddress ?? '',
+              port: env.clientPort,
+              isGone: () => request.signal.aborted,
+            },
+          }
+        : {}),
       admit: (action, repository, digest) =>
         doorman.admit(request, env.clientAddress ?? '', {
           action,

@@ -44,7 +44,7 @@ export interface AccessBed {
   addUser(name: string, role: string, groups?: readonly string[]): Promise<string>
   /** By the admin. */
   pushBlob(repository: string, bytes?: Uint8Array<ArrayBuffer>): Promise<string>
-  pushImage(repository: string, tag: string): Promise<Image>
+  pushImage(repository: string, tag: string, layer?: Uint8Array<ArrayBuffer>): Promise<Image>
   /** An index over images of the same repository. */
   pushIndex(repository: string, tag: string, images: readonly Image[]): Promise<string>
   /** `GET` of the token endpoint; the JSON of its answer. */
@@ -89,8 +89,8 @@ export function accessBed(running: RunningAppliance): AccessBed {
       mustBe(201, put)
       return digest
     },
-    async pushImage(repository, tag) {
-      const [config, layer] = [freshBytes(), freshBytes()]
+    async pushImage(repository, tag, layer = freshBytes()) {
+      const config = freshBytes()
       const pushed = { config: await bed.pushBlob(repository, config), layer: '' }
       pushed.layer = await bed.pushBlob(repository, layer)
       return { ...pushed, digest: await put(repository, tag, manifestOf(config, [layer])) }

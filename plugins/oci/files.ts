@@ -28,7 +28,9 @@ export interface Files {
   writeFresh(digest: Digest, bytes: Uint8Array): Promise<void>
   /** Puts bytes in the place of a damaged or missing object, on the disk when this resolves. */
   replace(digest: Digest, bytes: Uint8Array): Promise<void>
-  /** Moves a synced file under its name, on the disk when this resolves. Whoever reads the old one goes on. */
+  /** The same without waiting for the disk. */
+  replaceLater(digest: Digest, bytes: Uint8Array): Promise<void>
+  /** Puts a synced file under its name too, on the disk when this resolves. Whoever reads the old one goes on. */
   take(digest: Digest, from: string): Promise<void>
   /** Shows the object in the layout of a repository; `again` replaces a link to an older copy. */
   show(repository: string, digest: Digest, again?: boolean): Promise<void>
@@ -106,8 +108,14 @@ export function createFiles(paths: Paths): Files {
         await removeFile(temporary)
       }
     },
+    async replaceLater(digest, bytes) {
+      const temporary = place(digest)
+      await writeFile(temporary, bytes, { mode: 0o600 })
+      await rename(temporary, paths.blob(digest))
+    },
     async take(digest, from) {
-      await rename(from, paths.blob(digest))
+      // By a link: should we end before the commit, the upload session still has its bytes.
+      await linkAgain(from, paths.blob(digest))
       await syncFolder(paths.blobFolder(digest))
     },
     async show(repository, digest, again = false) {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import { eq, inArray } from 'drizzle-orm'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { eq, gte, inArray } from 'drizzle-orm'
 import type { Logger } from '../../core/log.ts'
 import type { Db } from '../../core/store/client.ts'
-import { SECOND } from '../../core/units.ts'
+import { MINUTE, SECOND } from '../../core/units.ts'
 import { type Digest, isDigest } from './digest.ts'
 import type { Disk } from './disk.ts'
-import type { Files } from './files.ts'
+import { type Files, isMissing } from './files.ts'
 import type { Paths } from './paths.ts'
 import { blobs, freshBytes, repositoryBlobs } from './tables.ts'
 
@@ -14,11 +16,14 @@ const SYNC_EVERY_MS = 2 * SECOND
 /** Rows deleted by one statement. */
 const ROWS = 500
 
-/** Small objects whose bytes stand in the database until the file system was synced. */
+/** Links younger than the last sync by the clock, and so much older ones, are looked at after a start. */
+const MARGIN_MS = MINUTE
+
+/** What stands in the database and may not have reached the file system: small objects, and links of layouts. */
 export interface Fresh extends AsyncDisposable {
-  /** A committed object whose file was not synced. */
-  note(digest: Digest): void
-  /** After a crash: writes the files again that the disk may have lost. Returns how many. */
+  /** A committed object whose file was not synced; without a digest: a link of a layout. */
+  note(digest?: Digest): void
+  /** After a crash: writes what the disk may have lost again. Returns how many objects. */
   restore(): Promise<number>
   /** Syncs now, and clears the rows. */
   settle(): Promise<void>
@@ -30,67 +35,100 @@ export interface FreshParts {
   readonly files: Files
   readonly paths: Paths
   readonly log: Logger
+  readonly now: () => number
 }
 
-export function createFresh({ db, disk, files, paths, log }: FreshParts): Fresh {
+export function createFresh({ db, disk, files, paths, log, now }: FreshParts): Fresh {
+  /** Holds the time of the last sync, Unix ms. */
+  const marker = join(paths.root, 'synced')
   let noted: Digest[] = []
+  let owed = false
   let timer: ReturnType<typeof setTimeout> | undefined
   let settling: Promise<void> = Promise.resolve()
 
   const clear = async (digests: readonly Digest[]): Promise<void> => {
+    const at = now()
     await disk.sync(paths.root)
-    for (let at = 0; at < digests.length; at += ROWS) {
-      const some = digests.slice(at, at + ROWS)
+    for (let from = 0; from < digests.length; from += ROWS) {
+      const some = digests.slice(from, from + ROWS)
       await db.write((tx) => tx.delete(freshBytes).where(inArray(freshBytes.digest, some)))
     }
+    await writeFile(marker, String(at))
   }
   const settle = (): Promise<void> => {
     clearTimeout(timer)
     timer = undefined
-    const digests = noted
-    noted = []
     settling = settling.then(async () => {
-      if (digests.length > 0) await clear(digests)
-    })
-    // The next sync does it, or the next start: the rows are kept until then.
-    settling = settling.catch((err: unknown) => {
-      noted.push(...digests)
-      log.warn(
-        { err },
-        'the file system could not be synced; its newest objects stay in the database',
-      )
+      if (!owed) return
+      const digests = noted
+      noted = []
+      owed = false
+      try {
+        await clear(digests)
+      } catch (err) {
+        // The next sync does it, or the next start: the rows are kept until then.
+        noted.push(...digests)
+        owed = true
+        log.warn(
+          { err },
+          'the file system could not be synced; its newest objects stay in the database',
+        )
+      }
     })
     return settling
   }
 
+  /** Writes one object again. False: it was deleted since. */
+  const rewrite = async (digest: Digest): Promise<boolean> => {
+    const [row] = await db.read
+      .select({ bytes: freshBytes.bytes })
+      .from(freshBytes)
+      .innerJoin(blobs, eq(blobs.digest, freshBytes.digest))
+      .where(eq(freshBytes.digest, digest))
+    if (!row) return false
+    await files.replaceLater(digest, row.bytes)
+    const holders = await db.read
+      .select({ repository: repositoryBlobs.repository })
+      .from(repositoryBlobs)
+      .where(eq(repositoryBlobs.digest, digest))
+    for (const { repository } of holders) await files.show(repository, digest, true)
+    return true
+  }
+
+  /** Layouts show again what was linked since the last sync. */
+  const showLinks = async (): Promise<void> => {
+    const text = await readFile(marker, 'utf8').catch(() => '0')
+    const since = (Number(text) || 0) - MARGIN_MS
+    const rows = await db.read
+      .select({ repository: repositoryBlobs.repository, digest: repositoryBlobs.digest })
+      .from(repositoryBlobs)
+      .where(gte(repositoryBlobs.linkedAt, since))
+    let lost = 0
+    for (const { repository, digest } of rows) {
+      if (!isDigest(digest)) continue
+      await files.show(repository, digest).catch((error: unknown) => {
+        if (!isMissing(error)) throw error
+        lost++
+      })
+    }
+    if (lost > 0) log.error({ lost }, 'files of objects are missing: a scrub names them')
+  }
+
   return {
     note(digest) {
-      noted.push(digest)
+      if (digest) noted.push(digest)
+      owed = true
       timer ??= setTimeout(settle, SYNC_EVERY_MS)
     },
     settle,
     async restore() {
       const rows = await db.read.select({ digest: freshBytes.digest }).from(freshBytes)
-      const restored: Digest[] = []
-      for (const { digest } of rows) {
-        if (!isDigest(digest)) continue
-        const [row] = await db.read
-          .select({ bytes: freshBytes.bytes })
-          .from(freshBytes)
-          .innerJoin(blobs, eq(blobs.digest, freshBytes.digest))
-          .where(eq(freshBytes.digest, digest))
-        restored.push(digest)
-        // Deleted since: its row goes without it.
-        if (!row) continue
-        await files.writeFresh(digest, row.bytes)
-        const holders = await db.read
-          .select({ repository: repositoryBlobs.repository })
-          .from(repositoryBlobs)
-          .where(eq(repositoryBlobs.digest, digest))
-        for (const { repository } of holders) await files.show(repository, digest, true)
-      }
-      if (restored.length > 0) await clear(restored)
-      return restored.length
+      const digests = rows.map(({ digest }) => digest).filter(isDigest)
+      let written = 0
+      for (const digest of digests) if (await rewrite(digest)) written++
+      await showLinks()
+      if (digests.length > 0) await clear(digests)
+      return written
     },
     async [Symbol.asyncDispose]() {
       await settle()

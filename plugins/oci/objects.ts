@@ -42,7 +42,7 @@ export interface Objects {
     bytes: Uint8Array<ArrayBuffer>,
     more?: Rows,
   ): Promise<void>
-  /** Takes a file that has this digest, was synced and is nobody else's. It is moved away. */
+  /** Takes a file that has this digest and was synced, by a link: the caller removes it afterwards. */
   putFile(repository: string, digest: Digest, path: string, sizeBytes: number): Promise<void>
   /** Lets the repository hold what another holds; false when the object is gone meanwhile. */
   mount(repository: string, digest: Digest): Promise<boolean>
@@ -154,7 +154,7 @@ export function createObjects(parts: ObjectParts): Objects {
         const written = await writeSmall(digest, bytes)
         await files.show(repository, digest)
         await ledger.add({ ...rowsFor(repository, digest, bytes.byteLength), ...written, ...more })
-        if (written.fresh) fresh.note(digest)
+        fresh.note(written.fresh ? digest : undefined)
         links.set(linkKey(repository, digest), bytes.byteLength)
         hot.set(digest, bytes)
       }),
@@ -165,6 +165,7 @@ export function createObjects(parts: ObjectParts): Objects {
         if (known) await showAgain(digest)
         await files.show(repository, digest)
         await ledger.add(rowsFor(repository, digest, sizeBytes))
+        fresh.note()
         links.set(linkKey(repository, digest), sizeBytes)
         hot.drop(digest)
       }),
@@ -177,6 +178,7 @@ export function createObjects(parts: ObjectParts): Objects {
         if (isMissing(shown)) return false
         if (shown !== undefined) throw shown
         await ledger.add(rowsFor(repository, digest, known.sizeBytes))
+        fresh.note()
         links.set(linkKey(repository, digest), known.sizeBytes)
         return true
       }),

@@ -73,7 +73,7 @@ export function createStore({ db, root, config, log, now }: StoreParts): OciStor
   const files = createFiles(paths)
   const disk = createDisk()
   const ledger = createLedger(db)
-  const fresh = createFresh({ db, disk, files, paths, log })
+  const fresh = createFresh({ db, disk, files, paths, log, now })
   const objectLocks = createLocks()
   const objects = createObjects({ db, paths, files, ledger, fresh, locks: objectLocks, now })
   const tags = createTags(db, now)

@@ -190,7 +190,10 @@ describe('rules', () => {
       'os/**         *     the last 3  api',
       'os/*          v*    immutable   config',
     ])
-    expect(api.requests.map(({ text }) => JSON.parse(text))).toEqual([rules, rules])
+    expect(api.requests.map(({ text }) => JSON.parse(text))).toEqual([
+      { rules: rules.rules },
+      rules,
+    ])
   })
 
   test('a policy is told by options', async () => {

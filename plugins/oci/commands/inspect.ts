@@ -69,7 +69,7 @@ export const inspectCommand: DeclaredCommand = {
         ['type', manifest.artifactType ?? manifest.mediaType],
         [
           'size',
-          `${sizeOf(total)} in ${tree.blobs.length} blobs and ${tree.nodes.length} manifests`,
+          `${sizeOf(total)} in ${counted(tree.blobs.length, 'blob')} and ${counted(tree.nodes.length, 'manifest')}`,
         ],
         ['subject', manifest.subject?.digest],
         ...Object.entries(manifest.annotations),
@@ -81,6 +81,8 @@ export const inspectCommand: DeclaredCommand = {
     return 0
   },
 }
+
+const counted = (count: number, one: string) => `${count} ${one}${count === 1 ? '' : 's'}`
 
 const viewOf = (one: Descriptor) => ({
   digest: one.digest,

@@ -53,18 +53,28 @@ export const retentionPlanCommand: DeclaredCommand = {
   name: 'retention plan',
   summary: 'what the rules would remove now; nothing is touched',
   options: {
-    file: { short: 'f', value: 'FILE', summary: 'try these rules: {"rules": […]}' },
+    file: {
+      short: 'f',
+      value: 'FILE',
+      summary: 'try the rules of this document of `retention set`',
+    },
   },
   examples: ['slipway oci retention plan', 'slipway oci retention plan -f rules.json --json'],
   async call(call) {
     const { client, flags, out } = call
-    const body = flags.on('file') ? await fileOf(call) : {}
+    const body = flags.on('file') ? rulesOf(await fileOf(call)) : {}
     const path = apiPath('retention', 'plan')
     const plan = await (await client()).json<OciRetentionPlan>('POST', path, { body })
     out.answer(plan, planLines)
     return 0
   },
 }
+
+/** The same file serves `retention set`, whose document holds more. */
+const rulesOf = (document: unknown) =>
+  typeof document === 'object' && document !== null && 'rules' in document
+    ? { rules: document.rules }
+    : document
 
 export const retentionApplyCommand: DeclaredCommand = {
   name: 'retention apply',

@@ -55,12 +55,14 @@ async function followTask(call: CommandCall, begun: OciTask): Promise<number> {
   }
 }
 
-export function progressOf({ kind, state, progress }: OciTask): string {
+const progressOf = (task: OciTask) =>
+  [task.kind, task.state === 'running' ? '' : task.state, stepsOf(task)].filter(Boolean).join('  ')
+
+/** How far a task is, and at what. */
+export function stepsOf({ progress }: OciTask): string {
   const { done, total, unit, at } = progress
   const of = total === undefined ? `${done}` : `${done} of ${total}`
-  return [kind, state === 'running' ? '' : state, `${of} ${unit}`, at ?? '']
-    .filter(Boolean)
-    .join('  ')
+  return [`${of} ${unit}`, at ?? ''].filter(Boolean).join('  ')
 }
 
 function tellEnd({ out }: CommandCall, task: OciTask): number {

@@ -4,7 +4,7 @@ import { table } from '../../../core/table.ts'
 import { localTime } from '../../../core/times.ts'
 import type { OciTask, OciTaskList } from '../../../schemas/oci-admin.ts'
 import { apiPath } from './admin.ts'
-import { progressOf } from './task.ts'
+import { stepsOf } from './task.ts'
 
 export const tasksCommand: DeclaredCommand = {
   name: 'tasks',
@@ -19,10 +19,11 @@ export const tasksCommand: DeclaredCommand = {
             tasks,
             [
               { title: 'TASK', value: ({ id }) => id },
+              { title: 'KIND', value: ({ kind }) => kind },
               { title: 'STATE', value: ({ state }) => state },
               { title: 'BEGAN', value: ({ started_at }) => localTime(started_at) },
               { title: 'BY', value: ({ by }) => by, cut: true },
-              { title: 'WHAT', value: (task) => task.error ?? progressOf(task), cut: true },
+              { title: 'STEPS', value: (task) => task.error ?? stepsOf(task), cut: true },
             ],
             out.columns(),
           ),

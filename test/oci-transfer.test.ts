@@ -126,13 +126,13 @@ describe('a push', () => {
   )
 
   test(
-    'goes on where it was when the command itself was killed',
+    'goes on where it was when the command itself was killed or interrupted',
     async () => {
       const { path, sha256 } = await newFile('client')
       let child: ReturnType<typeof client> | undefined
       await using proxy = await line({
         ...{ cutAfter: cuts(3), direction: 'up' },
-        onCut: () => child?.kill('SIGKILL'),
+        onCut: (cut) => child?.kill(cut === 2 ? 'SIGINT' : 'SIGKILL'),
       })
       const codes: (number | string)[] = []
       while (codes.at(-1) !== 0 && codes.length < 5) {
@@ -140,7 +140,7 @@ describe('a push', () => {
         const { code } = await ended(child)
         codes.push(child.signalCode ?? code)
       }
-      expect(codes).toEqual(['SIGKILL', 'SIGKILL', 'SIGKILL', 0])
+      expect(codes).toEqual(['SIGKILL', 130, 'SIGKILL', 0])
       expect(proxy.upBytes / SIZE).toBeLessThan(MOST_SENT)
       expect(await fetchHead(`/v2/cut/client/blobs/sha256:${sha256}`)).toBe(SIZE)
       // No upload is left to remember, and a second push has nothing to send, elsewhere neither.

@@ -28,7 +28,7 @@ export async function fetchBlob(
   options: TransferOptions,
 ): Promise<Outcome> {
   const { watch = unwatched } = options
-  if (await holds(path, blob)) {
+  if (await holds(path, blob, options.signal)) {
     watch.ends(blob, 'present')
     return 'present'
   }
@@ -70,7 +70,10 @@ async function fill(
   const fromBytes = Math.min(size, blob.size)
   if (size > fromBytes) await file.truncate(fromBytes)
   const check = checkDigest(blob.digest)
-  for await (const piece of readFileRange(file, 0, fromBytes)) check.update(piece)
+  for await (const piece of readFileRange(file, 0, fromBytes)) {
+    options.signal?.throwIfAborted()
+    check.update(piece)
+  }
   watch.stands(blob, fromBytes, 0)
   const pieces = streamBlob(registry, repository, blob, { ...options, fromBytes, check })
   await write(file, fromBytes, pieces, (at, moved) => watch.stands(blob, at, moved))
@@ -110,13 +113,20 @@ async function write(
   }
 }
 
-async function holds(path: string, blob: Descriptor): Promise<boolean> {
+async function holds(
+  path: string,
+  blob: Descriptor,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
   try {
     await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW)
     const stat = await file.stat()
     if (!stat.isFile() || stat.size !== blob.size) return false
     const check = checkDigest(blob.digest)
-    for await (const piece of readFileRange(file, 0, blob.size)) check.update(piece)
+    for await (const piece of readFileRange(file, 0, blob.size)) {
+      signal?.throwIfAborted()
+      check.update(piece)
+    }
     check.settle(path)
     return true
   } catch (error) {

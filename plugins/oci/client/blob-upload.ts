@@ -62,6 +62,9 @@ class Upload {
   #cuts = 0
   #misses = 0
   #resumedFromMemory = false
+  #tookPiece = false
+  /** For a registry that takes no pieces. */
+  #inOneRequest: boolean
 
   constructor(registry: Registry, repository: string, source: BlobSource, options: UploadOptions) {
     this.#registry = registry
@@ -69,6 +72,7 @@ class Upload {
     this.#source = source
     this.#options = options
     this.#memory = options.memory ?? createUploadMemory()
+    this.#inOneRequest = source.blob.size <= SMALL_BYTES
   }
 
   async attempt(moved: () => void): Promise<Outcome> {
@@ -83,12 +87,12 @@ class Upload {
     let session = (await this.#resumed()) ?? (await this.#begun())
     if (session === 'mounted') return 'mounted'
     this.#stands(session.offsetBytes, 0)
-    const small = size <= SMALL_BYTES && session.offsetBytes === 0
-    while (!small && session.offsetBytes < size) {
+    const whole = this.#inOneRequest && session.offsetBytes === 0
+    while (!whole && session.offsetBytes < size) {
       session = await this.#piece(session)
       moved()
     }
-    await this.#commit(session, small)
+    await this.#commit(session, whole)
     return 'sent'
   }
 
@@ -97,14 +101,18 @@ class Upload {
     if (this.#source.blob.size > SMALL_BYTES) await this.#memory.seen(this.#key)
   }
 
-  /** Is the answer to this error a new session? An old one may hold other bytes than we think. */
+  /**
+   * Is the answer to this error a new session? An old one may hold other bytes than we think, and
+   * a registry that has refused the first piece may take the blob as a whole.
+   */
   async startsAnew(error: unknown): Promise<boolean> {
     this.#cuts++
-    const isRefusal = error instanceof Fault && error.code === REFUSED
-    if (!isRefusal || !this.#resumedFromMemory) return false
+    if (!(error instanceof Fault) || error.code !== REFUSED) return false
+    const again = this.#resumedFromMemory || (!this.#tookPiece && !this.#inOneRequest)
+    if (!this.#resumedFromMemory) this.#inOneRequest = true
     this.#resumedFromMemory = false
     await this.#memory.forget(this.#key)
-    return true
+    return again
   }
 
   get #key() {
@@ -164,6 +172,7 @@ class Upload {
       throw clientFaults.protocol(`${this.#registry.origin} took a piece and stands where it stood`)
     }
     this.#misses = 0
+    this.#tookPiece = true
     if (next.location !== session.location) await this.#memory.keep(this.#key, next.location)
     this.#stands(next.offsetBytes, 0)
     return { leastPieceBytes: session.leastPieceBytes, ...next }

@@ -4,7 +4,7 @@ import { sleep } from '../../../core/retry.ts'
 import { MINUTE, SECOND } from '../../../core/units.ts'
 
 export interface PatienceParts {
-  /** Longest time without a step ahead, in ms; 2 min unless given. 0: the first failure counts. */
+  /** Longest time without a step ahead, in ms; 5 min unless given. 0: the first failure counts. */
   readonly patienceMs?: number
   readonly signal?: AbortSignal | undefined
   /** Unix time in ms. */
@@ -21,11 +21,13 @@ export interface Patience {
   after(error: unknown): Promise<void>
 }
 
+/** Longer than a registry keeps a silent upload for its connection, or takes to boot. */
+const STANDARD_MS = 5 * MINUTE
 const FIRST_PAUSE_MS = 200
 const LONGEST_PAUSE_MS = 5 * SECOND
 
 export function startPatience(parts: PatienceParts): Patience {
-  const { patienceMs = 2 * MINUTE, signal, now, onTrouble } = parts
+  const { patienceMs = STANDARD_MS, signal, now, onTrouble } = parts
   let since = now()
   let failures = 0
   return {

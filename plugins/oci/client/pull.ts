@@ -118,10 +118,14 @@ async function addToIndex(folder: string, tree: Tree, tag: string | undefined): 
   const added = [entryOf(tree.root, tag), ...referrers.map((node) => entryOf(node))]
   const keys = new Set(added.map(entryKey))
   const names = new Set(tag === undefined ? [] : [tag])
-  const kept = parsed.output.manifests.filter(
-    (one) => !keys.has(entryKey(one)) && !names.has(one.annotations?.[ANNOTATION.refName] ?? ''),
-  )
-  const index = { schemaVersion: 2, manifests: [...kept, ...added] }
+  const stays = (one: Descriptor | undefined) =>
+    one !== undefined &&
+    !keys.has(entryKey(one)) &&
+    !names.has(one.annotations?.[ANNOTATION.refName] ?? '')
+  // As they were written: other tools keep fields of their own there.
+  const document = JSON.parse(old) as { readonly manifests?: readonly unknown[] }
+  const kept = (document.manifests ?? []).filter((_, at) => stays(parsed.output.manifests[at]))
+  const index = { ...document, manifests: [...kept, ...added] }
   await writeWhole(path, JSON.stringify(index))
 }
 

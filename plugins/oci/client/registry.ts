@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import * as v from 'valibot'
+import type { Fault } from '../../../core/faults.ts'
 import { MINUTE } from '../../../core/units.ts'
 import { digestOf, isDigest } from '../digest.ts'
 import { digestLike } from './digest-check.ts'
@@ -250,9 +251,11 @@ export class Registry implements AsyncDisposable {
       await answer.body.dump()
       return 'gone'
     }
-    if (status !== 416 && status !== 409) throw await refusal(answer, `take a piece of a blob`)
-    await answer.body.dump()
-    return 'elsewhere'
+    if (status === 416) {
+      await answer.body.dump()
+      return 'elsewhere'
+    }
+    throw await this.#uploadRefusal(answer, 'take a piece of a blob')
   }
 
   /** Ends an upload, with its last bytes or without. False when the session is gone. */
@@ -279,7 +282,13 @@ export class Registry implements AsyncDisposable {
       await answer.body.dump()
       return false
     }
-    throw await refusal(answer, `take the blob ${digest}`)
+    throw await this.#uploadRefusal(answer, `take the blob ${digest}`)
+  }
+
+  /** A connection that broke without a word holds its session until the registry notices. */
+  async #uploadRefusal(answer: Answer, what: string): Promise<Fault> {
+    const fault = await refusal(answer, what)
+    return answer.status === 409 ? clientFaults.busy(fault.message, { cause: fault }) : fault
   }
 
   /** Forgets an upload; one that is gone already is fine. */

@@ -18,6 +18,8 @@ export interface TransportParts {
   readonly now: () => number
   /** Longest silence of the other side, in ms. */
   readonly idleMs?: number
+  /** What the registry wants people to read, each once. */
+  readonly onWarning?: (text: string) => void
 }
 
 export type Headers = Readonly<Record<string, string | string[] | undefined>>
@@ -58,6 +60,7 @@ export interface Transport extends AsyncDisposable {
 const MOST_REDIRECTS = 3
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 const IDLE_MS = MINUTE
+const WARNING = /299 - "((?:[^"\\]|\\.)*)"/g
 
 /** One header's value; the first when it came several times. */
 export function header(headers: Headers, name: string): string | undefined {
@@ -75,6 +78,16 @@ export function createTransport(parts: TransportParts): Transport {
     keepAliveTimeout: 10 * SECOND,
     connect: { timeout: 10 * SECOND, ...(parts.ca === undefined ? {} : { ca: parts.ca }) },
   })
+
+  const warned = new Set<string>()
+  /** distribution-spec, "Warnings": code 299, no agent, no date. */
+  function warn(header: string | string[] | undefined) {
+    for (const [, quoted = ''] of [header ?? []].flat().join(', ').matchAll(WARNING)) {
+      const text = quoted.replaceAll(/\\(.)/g, '$1')
+      if (!warned.has(text)) parts.onWarning?.(text)
+      warned.add(text)
+    }
+  }
 
   async function once(url: URL, exchange: Exchange, authorization: string | undefined) {
     using watch = silenceWatch(exchange.idleMs ?? idleMs, exchange.signal)
@@ -100,6 +113,7 @@ export function createTransport(parts: TransportParts): Transport {
           ? { body: Readable.from(watch.over(body.open()), { objectMode: false }) }
           : {}),
       })
+      warn(headers['warning'])
       return { status: statusCode, headers: headers as Headers, body: answer, url }
     } catch (cause) {
       exchange.signal?.throwIfAborted()

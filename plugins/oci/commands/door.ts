@@ -29,17 +29,22 @@ export function openDoor(call: CommandCall): Door {
   const open = new Map<string, Promise<Registry>>()
   let logins: Promise<LoginFile> | undefined
 
+  const common = {
+    now: Date.now,
+    onWarning: (text: string) => call.out.note(`warning: ${text}`),
+  }
+
   async function registryOf(origin: string, own: boolean): Promise<Registry> {
     if (own) {
       const { ca, authorization } = await (await call.client()).access()
       const credentials = authorization === undefined ? undefined : { authorization }
-      return new Registry(createTransport({ origin, ca, credentials, now: Date.now }))
+      return new Registry(createTransport({ ...common, origin, ca, credentials }))
     }
     logins ??= readLogins(call.env)
     const credentials = checkedLogin(origin, (await logins).find(origin))
     const file = call.flags.text('remote-ca')
     const ca = file === undefined ? undefined : await readCa(file)
-    return new Registry(createTransport({ origin, ca, credentials, now: Date.now }))
+    return new Registry(createTransport({ ...common, origin, ca, credentials }))
   }
 
   async function at({ origin }: Reference): Promise<Registry> {

@@ -106,7 +106,8 @@ async function pushFiles(
   const packed = join(cacheFolder(call.env), 'packed', String(process.pid))
   try {
     const files: ArtifactFile[] = []
-    for (const path of paths) files.push(await artifactFile(call, path, packed, progress))
+    for (const path of paths)
+      files.push(await artifactFile(call, path, { packed, progress, signal }))
     const twice = files.find(({ title }, at) => files.findIndex((o) => o.title === title) !== at)
     if (twice) throw call.usage(`two files are called ${twice.title}`)
     const { content, descriptor } = packArtifact({
@@ -120,11 +121,17 @@ async function pushFiles(
   }
 }
 
+interface Reading {
+  /** Folder for what has to be packed first. */
+  readonly packed: string
+  readonly progress: Progress
+  readonly signal: AbortSignal
+}
+
 async function artifactFile(
   call: CommandCall,
   path: string,
-  packed: string,
-  progress: Progress,
+  { packed, progress, signal }: Reading,
 ): Promise<ArtifactFile> {
   const { flags, env } = call
   const title = basename(resolve(path))
@@ -134,6 +141,7 @@ async function artifactFile(
     let read = 0
     const { size } = await stat(path)
     const { digest, sizeBytes } = await digestFile(path, memory, (bytes) => {
+      signal.throwIfAborted()
       read += bytes
       progress.reads(path, read, size)
     })

@@ -8,7 +8,7 @@ export const TRANSFER_OPTIONS = {
   parallel: { value: 'N', summary: 'blobs under way at the same time (default 3)' },
   patience: {
     value: 'SECONDS',
-    summary: 'go on trying so long without a byte moving (default 120; 0: not at all)',
+    summary: 'go on trying so long without a byte moving (default 300; 0: not at all)',
   },
 } as const satisfies OptionSpecs
 
@@ -29,6 +29,6 @@ export function transferOptions(
     now: Date.now,
     watch,
     atOnce: number('parallel', '3', 1, LARGEST_PARALLEL),
-    patienceMs: number('patience', '120', 0, 1_000_000) * SECOND,
+    patienceMs: number('patience', '300', 0, 1_000_000) * SECOND,
   }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import { afterEach, beforeEach, expect, test } from 'bun:test'
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import * as v from 'valibot'
 import { newJob, noDocuments } from '../../test/job-row.ts'
 import { type TemporaryDb, temporaryDb } from '../../test/temporary-db.ts'
@@ -75,6 +75,69 @@ test('before its time a job only learns when to look again, after a start not wi
   await judge(parts, job, at + 10 * MINUTE)
   expect(await parts.book.get(job.id)).toMatchObject({
     ...{ status: 'provisioning', nextCheckAt: ON + 26 * MINUTE },
+  })
+})
+
+describe('a boot that our own absence cut', () => {
+  const cut: Partial<Job> = {
+    launches: 1,
+    firstReadAt: ON,
+    lastFreshReadAt: ON + MINUTE,
+    pausedMs: 2 * MINUTE,
+  }
+  const boot: Job['media'][number] = {
+    ...{ slot: 'boot', name: 'boot.iso', driveUri: '/d', imageUrl: 'http://a/boot.iso' },
+    sizeBytes: 100,
+  }
+  const over = () => {
+    at = ON + 34 * MINUTE
+  }
+
+  test('is launched once more, and the job’s log says why', async () => {
+    const job = await launched(cut)
+    over()
+    await judge(parts, job, 0)
+    expect(await parts.book.get(job.id)).toMatchObject({
+      ...{ status: 'provisioning', launches: 2, poweredOnAt: null, nextCheckAt: at },
+    })
+    expect(await lines(job)).toEqual([
+      'the appliance was away while the machine booted from it, and nothing came after; launching once more',
+    ])
+  })
+
+  test.each<[string, Partial<Job>]>([
+    ['the second launch was cut too', { launches: 2 }],
+    ['we were there all the time', { pausedMs: 0 }],
+    ['the BMC had a copy of its own', { media: [boot], bytesRead: { boot: 100 } }],
+  ])('fails as unclaimed when %s', async (_, more) => {
+    const job = await launched({ ...cut, ...more })
+    over()
+    await judge(parts, job, 0)
+    expect(await parts.book.get(job.id)).toMatchObject({
+      ...{ status: 'failed', failedCode: 'machine.unclaimed' },
+    })
+  })
+
+  test('is left alone by an image that never claims', async () => {
+    const job = await launched({ ...cut, expectsClaim: false })
+    over()
+    await judge(parts, job, 0)
+    expect(await parts.book.get(job.id)).toMatchObject({ status: 'provisioning', launches: 1 })
+  })
+
+  test.each([
+    ['a claim', { claimedAt: ON + 33 * MINUTE, heardAt: ON + 33 * MINUTE }],
+    ['a sector that nobody had read', { lastFreshReadAt: ON + 33 * MINUTE, pausedMs: 0 }],
+    ['a word of the machine', { heardAt: ON + 33 * MINUTE, pausedMs: 0, claimedAt: ON }],
+  ])('is not launched again after %s that came in since the row was taken', async (_, news) => {
+    const stale = await launched(cut)
+    over()
+    await parts.db.write((tx) => patchJob(tx, stale.id, ['provisioning'], news))
+    await judge(parts, stale, 0)
+    expect(await parts.book.get(stale.id)).toMatchObject({
+      ...{ status: 'provisioning', launches: 1, poweredOnAt: ON },
+    })
+    expect(await lines(stale)).toEqual([])
   })
 })
 

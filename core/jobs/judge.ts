@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import { and, eq, isNotNull, isNull } from 'drizzle-orm'
 import type { Fault } from '../faults.ts'
 import { machineFaults } from '../machines/faults.ts'
 import { withoutTokens } from '../redact.ts'
 import { eventsOf, evidenceOf } from '../store/job-story.ts'
-import { patchJob } from '../store/jobs.ts'
-import { jobs } from '../store/tables.ts'
+import { findJob, patchJob } from '../store/jobs.ts'
 import { MINUTE } from '../units.ts'
 import { close, endingOf } from './close.ts'
-import { type Deadline, deadlineOf } from './deadlines.ts'
+import { type Deadline, deadlineOf, fetchedWhole } from './deadlines.ts'
 import { evidenceFaults } from './faults.ts'
 import type { Job } from './job.ts'
 import type { JobParts } from './parts.ts'
 
-/** A launch that nobody read may be tried once more; the claim makes the media one-shot. */
+/** The claim makes the media one-shot: before it a launch may be tried once more. */
 const MOST_LAUNCHES = 2
 
 const minutes = (ms: number) => `${Math.round(ms / MINUTE)} min`
@@ -53,37 +51,37 @@ async function verdict(parts: JobParts, job: Job, deadline: Deadline): Promise<F
   )
 }
 
-/** Opens a second launch, unless the claim came in meanwhile. */
-function again(parts: JobParts, job: Job): Promise<Job | undefined> {
+/**
+ * Why the job may be launched once more, if it may: it has not claimed, so it has written nothing,
+ * and either nothing was read at all, or our own absence broke what was. `pausedMs` is that absence;
+ * whatever is read or heard anew sets it back.
+ */
+function whyAgain(job: Job, deadline: Deadline): string | undefined {
+  if (job.launches >= MOST_LAUNCHES || job.claimedAt !== null) return undefined
+  if (deadline.for === 'media') return 'nothing was read since power on'
+  // A BMC that had fetched all of it boots from its own copy: we were not missed.
+  if (deadline.for !== 'claim' || job.pausedMs === 0 || fetchedWhole(job)) return undefined
+  return 'the appliance was away while the machine booted from it, and nothing came after'
+}
+
+/** Opens a second launch, unless the claim or another read came in meanwhile. */
+function again(parts: JobParts, id: string, why: string): Promise<Job | undefined> {
   const now = parts.now()
   return parts.book.change(
     async (tx) => {
-      const rows = await tx
-        .update(jobs)
-        .set({
-          launches: job.launches + 1,
-          poweredOnAt: null,
-          powerOnBegunAt: null,
-          updatedAt: now,
-          nextCheckAt: now,
-        })
-        .where(
-          and(
-            eq(jobs.id, job.id),
-            eq(jobs.status, 'provisioning'),
-            isNotNull(jobs.poweredOnAt),
-            isNull(jobs.claimedAt),
-            isNull(jobs.firstReadAt),
-          ),
-        )
-        .returning()
-      return rows[0]
+      const job = await findJob(tx, id)
+      if (!job || job.poweredOnAt === null) return undefined
+      const deadline = deadlineOf(job, parts.config.limits)
+      if (deadline.at > now || whyAgain(job, deadline) !== why) return undefined
+      return patchJob(tx, id, ['provisioning'], {
+        launches: job.launches + 1,
+        poweredOnAt: null,
+        powerOnBegunAt: null,
+        updatedAt: now,
+        nextCheckAt: now,
+      })
     },
-    {
-      level: 'warn',
-      message: 'nothing was read since power on; launching once more',
-      step: 'start',
-    },
+    { level: 'warn', message: `${why}; launching once more`, step: 'start' },
   )
 }
 
@@ -98,14 +96,15 @@ export async function judge(parts: JobParts, job: Job, graceUntil: number): Prom
     await parts.db.write((tx) => patchJob(tx, job.id, ['provisioning'], { nextCheckAt: due }))
     return
   }
-  if (deadline.for === 'media' && job.launches < MOST_LAUNCHES && (await again(parts, job))) return
+  const why = whyAgain(job, deadline)
+  if (why !== undefined && (await again(parts, job.id, why))) return
   const fault = await verdict(parts, job, deadline)
   const step = deadline.for === 'report' ? 'await-report' : `await-${deadline.for}`
   const ending = endingOf(step, fault)
   await parts.book.change(
     async (tx) => {
       // A claim or a read may have come in since the row was taken.
-      const [fresh] = await tx.select().from(jobs).where(eq(jobs.id, job.id))
+      const fresh = await findJob(tx, job.id)
       if (!fresh || deadlineOf(fresh, parts.config.limits).at > parts.now()) {
         await patchJob(tx, job.id, ['provisioning'], { nextCheckAt: parts.now() })
         return undefined

@@ -3,7 +3,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Hono } from 'hono'
 import { auditOperations } from '../core/audit/operations.ts'
-import { recordCalls } from '../core/audit/record-calls.ts'
+import { createAudit } from '../core/audit/record-calls.ts'
 import { auditRoutes } from '../core/audit/routes.ts'
 import { type AuthSystem, createAuth } from '../core/auth/create-auth.ts'
 import { userOperations } from '../core/auth/operations.ts'
@@ -109,12 +109,14 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
     now,
     names: () => addresses.names(),
   })
-  const db = opening.use(
+  const opened = opening.use(
     await openStore({
       config: config.store,
       ...{ dataDir, plugins: options.plugins, version: options.version.version },
     }),
   )
+  const audit = createAudit({ db: opened, log, now })
+  const { db } = audit
   await tellNewCa(db, certificates.caFingerprint, log)
   const sealer = await openKey(db, dataDir, options.acceptLostKey ?? false)
   const metrics = createRegistry()
@@ -159,7 +161,7 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
       ...[callOperations, applianceOperations, backupOperations],
     ],
     version: options.version.version,
-    audit: recordCalls({ db, log, now }),
+    audit: audit.calls,
     open: [
       health,
       calls,

@@ -59,7 +59,10 @@ const COLUMNS: readonly Column<AuditEntry>[] = [
   { title: 'WHO', value: (entry) => entry.principal ?? '-' },
   { title: 'FROM', value: (entry) => entry.address },
   { title: 'CALL', value: (entry) => `${entry.method} ${entry.route}` },
-  { title: 'ANSWER', value: (entry) => `${entry.status}${entry.code ? ` ${entry.code}` : ''}` },
+  {
+    title: 'ANSWER',
+    value: (entry) => `${entry.status || 'none'}${entry.code ? ` ${entry.code}` : ''}`,
+  },
   {
     title: 'ABOUT',
     value: (entry) =>

@@ -6,8 +6,17 @@ import { audit } from './tables.ts'
 export type AuditRow = typeof audit.$inferSelect
 export type NewAuditRow = Omit<typeof audit.$inferInsert, 'seq'>
 
-export async function addAudit(tx: Tx, row: NewAuditRow): Promise<void> {
-  await tx.insert(audit).values(row)
+/** Returns the row's number. */
+export async function addAudit(tx: Tx, row: NewAuditRow): Promise<number> {
+  const [stored] = await tx.insert(audit).values(row).returning({ seq: audit.seq })
+  if (!stored) throw new Error('the call was not written down')
+  return stored.seq
+}
+
+/** What came of a call that was written down with its effect. */
+export async function endAudit(tx: Tx, seq: number, row: NewAuditRow): Promise<void> {
+  const { jobId, serial, userName, status, code } = row
+  await tx.update(audit).set({ jobId, serial, userName, status, code }).where(eq(audit.seq, seq))
 }
 
 export interface AuditFilter {

@@ -24,12 +24,10 @@ export async function removeFile(path: string): Promise<void> {
 
 /** The files of objects and the links of the layouts. Knows no rows. */
 export interface Files {
-  /** Writes a small object under its name, without waiting for the disk. Nobody may be reading it. */
+  /** Puts a small object under its name, without waiting for the disk. */
   writeFresh(digest: Digest, bytes: Uint8Array): Promise<void>
   /** Puts bytes in the place of a damaged or missing object, on the disk when this resolves. */
   replace(digest: Digest, bytes: Uint8Array): Promise<void>
-  /** The same without waiting for the disk. */
-  replaceLater(digest: Digest, bytes: Uint8Array): Promise<void>
   /** Puts a synced file under its name too, on the disk when this resolves. Whoever reads the old one goes on. */
   take(digest: Digest, from: string): Promise<void>
   /** Shows the object in the layout of a repository; `again` replaces a link to an older copy. */
@@ -71,14 +69,6 @@ async function linkOnce(from: string, to: string): Promise<void> {
   })
 }
 
-async function linkAgain(from: string, to: string): Promise<void> {
-  const temporary = `${to}.${Bun.randomUUIDv7()}`
-  await link(from, temporary)
-  await rename(temporary, to)
-  // rename() of two names of one inode does nothing and leaves both.
-  await removeFile(temporary)
-}
-
 export function createFiles(paths: Paths): Files {
   const layouts = new Set<string>()
 
@@ -90,13 +80,20 @@ export function createFiles(paths: Paths): Files {
     await writeFile(join(folder, 'oci-layout'), LAYOUT_VERSION)
     layouts.add(repository)
   }
-  const place = (digest: Digest) =>
-    join(paths.uploads, `${Bun.randomUUIDv7()}.tmp-${digest.slice(0, 6)}`)
+  /** All that is half made stands where the next start clears it away. */
+  const temporaryPath = () => join(paths.uploads, `${Bun.randomUUIDv7()}.tmp`)
+
+  const linkAgain = async (from: string, to: string): Promise<void> => {
+    const temporary = temporaryPath()
+    await link(from, temporary)
+    await rename(temporary, to)
+    // rename() of two names of one inode does nothing and leaves both.
+    await removeFile(temporary)
+  }
 
   return {
-    writeFresh: (digest, bytes) => writeFile(paths.blob(digest), bytes, { mode: 0o600 }),
     async replace(digest, bytes) {
-      const temporary = place(digest)
+      const temporary = temporaryPath()
       try {
         {
           await using file = await open(temporary, 'wx', 0o600)
@@ -108,8 +105,8 @@ export function createFiles(paths: Paths): Files {
         await removeFile(temporary)
       }
     },
-    async replaceLater(digest, bytes) {
-      const temporary = place(digest)
+    async writeFresh(digest, bytes) {
+      const temporary = temporaryPath()
       await writeFile(temporary, bytes, { mode: 0o600 })
       await rename(temporary, paths.blob(digest))
     },

@@ -86,7 +86,7 @@ export function createFresh({ db, disk, files, paths, log, now }: FreshParts): F
       .innerJoin(blobs, eq(blobs.digest, freshBytes.digest))
       .where(eq(freshBytes.digest, digest))
     if (!row) return false
-    await files.replaceLater(digest, row.bytes)
+    await files.writeFresh(digest, row.bytes)
     const holders = await db.read
       .select({ repository: repositoryBlobs.repository })
       .from(repositoryBlobs)

@@ -84,8 +84,8 @@ async function* pages<T>(
 }
 
 /** Writes a file so that a crash leaves the old one or the new one. */
-async function replaceFile(folder: string, name: string, text: string): Promise<void> {
-  const temporary = join(folder, `.${name}.${Bun.randomUUIDv7()}`)
+async function replaceFile(paths: Paths, folder: string, name: string, text: string) {
+  const temporary = join(paths.uploads, `${Bun.randomUUIDv7()}.tmp`)
   try {
     {
       await using file = await open(temporary, 'wx', 0o600)
@@ -144,7 +144,7 @@ export function createLayouts(parts: LayoutParts): Layouts {
   const write = async (repository: string): Promise<void> => {
     try {
       const text = await render(repository)
-      await replaceFile(paths.repository(repository), 'index.json', text)
+      await replaceFile(paths, paths.repository(repository), 'index.json', text)
     } catch (error) {
       // The repository was removed with its folder meanwhile.
       if (!isMissing(error)) throw error

@@ -109,7 +109,8 @@ async function install(how: Installing, look: (root: string) => Promise<void> = 
   const { folder, lines } = step
   const write = (line: string) => void lines.push(line)
   const unit = 'image-linux.service'
-  const code = await runStep(imageLinux, { os, folder, unit, planOnly: false, write })
+  const { newRoot } = step.context
+  const code = await runStep(imageLinux, { os, folder, unit, planOnly: false, write, newRoot })
   const mounted = await readFile('/proc/mounts', 'utf8')
   expect(mounted).not.toContain(disk.path)
   const at = await mkdtemp(join(tmpdir(), 'slipway-look-'))

@@ -145,7 +145,7 @@ async function play({ layout = EFI_LAYOUT, files, answers = {} }: Playing) {
         return answer ?? { code: 0, stdout: '', stderr: '' }
       },
     }
-    await bootloaderLinux.apply({ ...step.context, os, folder: step.folder })
+    await bootloaderLinux.apply({ ...step.context, os, newRoot: '/mnt/new-root' })
     const made = async (path: string) =>
       await readFile(join(root, 'mnt/new-root', path), 'utf8').catch(() => undefined)
     const paths = [

@@ -15,7 +15,7 @@ import {
 } from './boot-files.ts'
 import { stepFaults } from './faults.ts'
 import { assertInside } from './inside.ts'
-import { NEW_ROOT, withNewRoot } from './mounts.ts'
+import { withNewRoot } from './mounts.ts'
 import { planOf } from './partition.ts'
 import { kindOfPlanned, type PlannedPartition } from './partition-plan.ts'
 import { attempt, must, type Step, type StepContext } from './step.ts'
@@ -161,7 +161,7 @@ async function onEfi(
 ): Promise<void> {
   const { os } = context
   if (layout.mountpoint !== undefined) {
-    await work(at(os, join(NEW_ROOT, layout.mountpoint)))
+    await work(at(os, join(context.newRoot, layout.mountpoint)))
     return
   }
   await mkdir(at(os, EFI), { recursive: true })

@@ -9,9 +9,6 @@ import { planOf } from './partition.ts'
 import type { PlannedPartition } from './partition-plan.ts'
 import { attempt, must, type StepContext } from './step.ts'
 
-/** Where the new system is put together. */
-export const NEW_ROOT = '/mnt/new-root'
-
 /** Everything that the last write left in memory goes to the disk here. */
 const UNMOUNT_LIMIT_MS = 30 * MINUTE
 
@@ -34,29 +31,30 @@ export function planMounts(partitions: readonly PlannedPartition[]): readonly Mo
     .sort((one, other) => depth(one.mountpoint) - depth(other.mountpoint))
 }
 
-/** Does the work with the partitions mounted below `/mnt/new-root`, and takes them away again. */
+/** Does the work with the partitions mounted below the new root, and takes them away again. */
 export async function withNewRoot<T>(
   context: StepContext,
   work: (root: string) => Promise<T>,
 ): Promise<T> {
+  const { newRoot } = context
   const mounts = planMounts(planOf(context).partitions)
   let result: T
   try {
     for (const { partition, mountpoint } of mounts) {
-      const place = mountpoint === '/' ? NEW_ROOT : join(NEW_ROOT, mountpoint)
-      if (mountpoint !== '/') await assertInside(at(context.os, NEW_ROOT), mountpoint)
+      const place = mountpoint === '/' ? newRoot : join(newRoot, mountpoint)
+      if (mountpoint !== '/') await assertInside(at(context.os, newRoot), mountpoint)
       await mkdir(at(context.os, place), { recursive: true })
       await must(context, ['mount', partition.path, place])
     }
-    result = await work(at(context.os, NEW_ROOT))
+    result = await work(at(context.os, newRoot))
   } catch (error) {
-    await attempt(context, ['umount', '--recursive', NEW_ROOT], { timeoutMs: UNMOUNT_LIMIT_MS })
+    await attempt(context, ['umount', '--recursive', newRoot], { timeoutMs: UNMOUNT_LIMIT_MS })
     throw error
   }
-  const unmount = ['umount', '--recursive', NEW_ROOT]
+  const unmount = ['umount', '--recursive', newRoot]
   const { code, stderr } = await attempt(context, unmount, { timeoutMs: UNMOUNT_LIMIT_MS })
   if (code === 0) return result
   throw stepFaults.partitions(
-    `what was written can not be finished: ${NEW_ROOT} is not unmounted (${code}) ${stderr.trim()}`,
+    `what was written can not be finished: ${newRoot} is not unmounted (${code}) ${stderr.trim()}`,
   )
 }

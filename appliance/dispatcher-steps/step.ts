@@ -28,6 +28,8 @@ export interface StepContext {
   readonly recipe: MachineRecipe
   readonly job: JobDocument
   readonly disk: ChosenDisk
+  /** Where the new system is put together: `/mnt/new-root`. */
+  readonly newRoot: string
   /** A line of the job's log. */
   readonly log: (line: string) => void
   /** How far it is; the newest counts. */
@@ -59,12 +61,16 @@ function parsed<S extends v.GenericSchema>(schema: S, document: unknown, name: s
   throw stepFaults.input(`${name} is not as the dispatcher writes it: ${v.getDotPath(issue)}`)
 }
 
+/** Contract 1.6. */
+const NEW_ROOT = '/mnt/new-root'
+
 /** Reads what the dispatcher wrote. Throws `step.input`. */
 export async function openContext(
   os: MachineOs,
   folder: string,
   unit: string,
   write: (line: string) => void,
+  newRoot: string = NEW_ROOT,
 ): Promise<StepContext> {
   const [recipe, job, disk] = await Promise.all(
     ['recipe.json', 'job.json', 'disk.json'].map((name) => readDocument(os, folder, name)),
@@ -75,6 +81,7 @@ export async function openContext(
     recipe: parsed(MachineRecipe, recipe, 'recipe.json'),
     job: parsed(JobDocument, job, 'job.json'),
     disk: parsed(ChosenDisk, disk, 'disk.json'),
+    newRoot,
     log: write,
     news: (news) => tellNews(os, folder, { step: unit, ...news }),
   }
@@ -141,11 +148,13 @@ export async function runStep(
     readonly unit: string
     readonly planOnly: boolean
     readonly write: (line: string) => void
+    /** Another place for the new system. */
+    readonly newRoot?: string
   },
 ): Promise<number> {
-  const { os, folder, unit, planOnly, write } = parts
+  const { os, folder, unit, planOnly, write, newRoot } = parts
   try {
-    const context = await openContext(os, folder, unit, write)
+    const context = await openContext(os, folder, unit, write, newRoot)
     if (planOnly) {
       for (const line of await step.plan(context)) write(line)
       return 0

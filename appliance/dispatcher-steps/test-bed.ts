@@ -53,17 +53,17 @@ export async function testStep(
   files: Readonly<Record<string, string>> = {},
 ): Promise<TestStep> {
   const folder = await mkdtemp(join(tmpdir(), 'slipway-provision-'))
-  const write = (name: string, value: unknown) =>
-    writeFile(join(folder, name), JSON.stringify(value))
+  const put = (name: string, value: unknown) => writeFile(join(folder, name), JSON.stringify(value))
   await mkdir(folder, { recursive: true })
-  await write('recipe.json', { task_target: 'install-linux.target', ...recipe })
-  await write('job.json', { ...JOB, ...job })
-  await write('disk.json', { sectorBytes: 512, serial: '', ...disk })
+  await put('recipe.json', { task_target: 'install-linux.target', ...recipe })
+  await put('job.json', { ...JOB, ...job })
+  await put('disk.json', { sectorBytes: 512, serial: '', ...disk })
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
   const lines: string[] = []
-  const context = await openContext(thisMachine(), folder, 'test.service', (line) => {
-    lines.push(line)
-  })
+  const write = (line: string) => void lines.push(line)
+  // Several tests at once, each with a system of its own.
+  const newRoot = `${folder}-new-root`
+  const context = await openContext(thisMachine(), folder, 'test.service', write, newRoot)
   return {
     context,
     folder,
@@ -75,7 +75,9 @@ export async function testStep(
         .filter(Boolean)
         .map((line) => JSON.parse(line))
     },
-    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+    async [Symbol.asyncDispose]() {
+      for (const each of [folder, newRoot]) await rm(each, { recursive: true, force: true })
+    },
   }
 }
 

@@ -68,10 +68,17 @@ const OURS = new Set(['dispatcher.json', 'progress.jsonl', 'journal.cursor'])
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`
 
 /** The steps, and a dispatcher that starts again, stay with the address that answered the claim. */
-const answeredFirst = (urls: readonly string[], answered: string) => [
-  answered,
-  ...urls.filter((url) => url.replace(/\/+$/, '') !== answered),
-]
+function answered(job: JobDocument, baseUrl: string): JobDocument {
+  const plain = (url: string) => url.replace(/\/+$/, '')
+  const others = job.base_urls.filter((url) => plain(url) !== baseUrl)
+  const { registry } = job
+  const ours = registry && job.base_urls.some((url) => plain(url) === plain(registry.base_url))
+  return {
+    ...job,
+    base_urls: [baseUrl, ...others],
+    ...(registry && ours ? { registry: { ...registry, base_url: baseUrl } } : {}),
+  }
+}
 
 /** Everything that is written, by name. Ours are last, so that no file of a medium replaces them. */
 export function environmentFiles(environment: Environment): ReadonlyMap<string, EnvironmentFile> {
@@ -83,7 +90,7 @@ export function environmentFiles(environment: Environment): ReadonlyMap<string, 
       .filter(([name]) => !OURS.has(name))
       .map(([name, content]) => [name, secret(content)] as const),
     ['recipe.json', secret(json(recipe))],
-    ['job.json', secret(json({ ...job, base_urls: answeredFirst(job.base_urls, baseUrl) }))],
+    ['job.json', secret(json(answered(job, baseUrl)))],
     ['layout.json', open(json(recipe.partition_layout ?? []))],
     ...(disk ? [['disk.json', open(json(disk))] as const] : []),
     ['build-info.txt', open(`slipway ${version.version} ${version.commit}\n`)],

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/**
+ * The dispatcher under a real systemd, started by it, starting units of it; the steps are real, the
+ * disk is a block device, the appliance answers by TLS. Only the firmware and the boot are missing.
+ */
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { host, loopDisk } from '../appliance/dispatcher-steps/test-bed.ts'
+import { GiB, MiB } from '../core/units.ts'
+import { linuxRecipe } from './harness.ts'
+import { complete, post, ready } from './stage.ts'
+
+const SLIPWAY = `${process.execPath} ${resolve(import.meta.dir, '../appliance/main.ts')}`
+
+let stage: Awaited<ReturnType<typeof ready>>
+let work: string
+beforeAll(async () => {
+  stage = await ready({ script: 'not-booting' })
+  work = await mkdtemp(join(tmpdir(), 'slipway-systemd-'))
+})
+afterAll(async () => {
+  await stage[Symbol.asyncDispose]()
+  await rm(work, { recursive: true, force: true })
+})
+
+/** Without the defaults no unit of this box is drawn in. */
+const unit = (lines: string) => `[Unit]\nDefaultDependencies=no\n${lines}`
+
+/** A step of the target, as the maintenance image has them: each asks for the one before it. */
+const step = (before: string | undefined, service: string) =>
+  unit(
+    `${before ? `Requires=${before}\nAfter=${before}\n` : ''}[Service]\nType=oneshot\nRemainAfterExit=yes\n${service}\n`,
+  )
+
+interface Machine {
+  readonly serial: string
+  readonly taskIso: string
+  /** Services of the target in their order, and what each does. */
+  readonly steps: Readonly<Record<string, string>>
+  /** Further lines of the dispatcher's service. */
+  readonly dispatcher?: string
+}
+
+/** Starts systemd as the first process of a machine of its own; ends when it has powered off. */
+async function boot({ serial, taskIso, steps, dispatcher = '' }: Machine): Promise<string> {
+  const folder = await mkdtemp(join(work, 'boot-'))
+  const units = join(folder, 'units')
+  await mkdir(units)
+  const names = Object.keys(steps)
+  const command = `${SLIPWAY} dispatch --task-iso-device ${taskIso} --task-mount-point /nowhere --serial-source env --udev-wait-seconds 10`
+  const files: Record<string, string> = {
+    'boot.target': unit('AllowIsolate=yes\nWants=provision-dispatcher.service\n'),
+    'provision-dispatcher.service': unit(
+      `[Service]\nType=exec\nEnvironment=PROVISIONER_SERIAL=${serial} HOME=${folder}\nStandardOutput=append:${folder}/log\nStandardError=append:${folder}/log\nExecStart=${command}\n${dispatcher}\n`,
+    ),
+    'install-linux.target': unit(`Requires=${names.join(' ')}\nAfter=${names.join(' ')}\n`),
+    'poweroff.target': unit('Requires=off.service\nAfter=off.service\nAllowIsolate=yes\n'),
+    'off.service': unit(
+      `[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo off >> ${folder}/log'\nExecStart=systemctl --force --force poweroff\n`,
+    ),
+    ...Object.fromEntries(
+      names.map((name, index) => [
+        name,
+        step(names[index - 1], steps[name]?.replaceAll('$DIR', folder) ?? ''),
+      ]),
+    ),
+  }
+  for (const [name, text] of Object.entries(files)) await writeFile(join(units, name), text)
+  const script = `umount -R /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup
+mount -t tmpfs none /run; mount -t tmpfs none /etc/systemd; mkdir -p /etc/systemd/system
+exec env -i PATH=$PATH container=slipway SYSTEMD_UNIT_PATH=${units} /lib/systemd/systemd --system --unit=boot.target --log-target=console`
+  const child = Bun.spawn(['unshare', '-m', '-p', '-f', '--mount-proc', 'sh', '-c', script], {
+    stdio: ['ignore', Bun.file(join(folder, 'console')), Bun.file(join(folder, 'console'))],
+    timeout: 90_000,
+    killSignal: 'SIGKILL',
+  })
+  await child.exited
+  const log = await readFile(join(folder, 'log'), 'utf8').catch(() => '')
+  if (!log.includes('off\n'))
+    throw new Error(`${log}\n${await readFile(join(folder, 'console'), 'utf8')}`)
+  return log
+}
+
+/** A job whose machine has just been powered on. */
+async function launched(recipe: object) {
+  const { running, machine } = stage
+  const id = await post(running, machine.serial, { recipe: { ...linuxRecipe, ...recipe } })
+  await running.until(id, (job) => job.powered_on_at !== undefined)
+  return { id, serial: machine.serial, taskIso: join(running.dataDir, 'task-isos', `${id}.iso`) }
+}
+
+const ROOT = { size: '100%', format: 'ext4', mountpoint: '/' }
+
+/** An image in our registry; its reference. */
+async function pushImage(script: string): Promise<string> {
+  const { running } = stage
+  const tree = await mkdtemp(join(work, 'tree-'))
+  await host('sh', '-euc', `cd ${tree}; ${script}; tar -cf - . | zstd -q > ${tree}.tar.zst`)
+  const origin = running.listeners.open.find(({ url }) => url.startsWith('https'))?.url ?? ''
+  const put = async (path: string, body: Uint8Array<ArrayBuffer>, type: string) => {
+    const response = await fetch(`${origin}/v2/os/demo/${path}`, {
+      method: path.startsWith('blobs') ? 'POST' : 'PUT',
+      headers: { Authorization: `Bearer ${running.adminToken}`, 'Content-Type': type },
+      body,
+      tls: { ca: running.appliance.certificates.caPem },
+    })
+    expect({ path, status: response.status }).toEqual({ path, status: 201 })
+  }
+  const blob = async (bytes: Uint8Array<ArrayBuffer>, mediaType: string) => {
+    const digest = `sha256:${new Bun.CryptoHasher('sha256').update(bytes).digest('hex')}`
+    await put(`blobs/uploads/?digest=${digest}`, bytes, 'application/octet-stream')
+    return { mediaType, digest, size: bytes.length }
+  }
+  const layer = await blob(
+    new Uint8Array(await readFile(`${tree}.tar.zst`)),
+    'application/vnd.example.rootfs.tar+zstd',
+  )
+  const config = await blob(new TextEncoder().encode('{}'), 'application/vnd.oci.empty.v1+json')
+  const mediaType = 'application/vnd.oci.image.manifest.v1+json'
+  const manifest = JSON.stringify({ schemaVersion: 2, mediaType, config, layers: [layer] })
+  await put('manifests/1', new TextEncoder().encode(manifest), mediaType)
+  return 'os/demo:1'
+}
+
+test('a disk is divided, filled and made to start by a job, from the claim to the power off', async () => {
+  const { running } = stage
+  const oci_url = await pushImage(
+    'mkdir -p etc/ssh boot usr/bin var dev proc sys; echo k > boot/vmlinuz-6.1; echo i > boot/initrd.img-6.1; echo 1 > etc/machine-id; touch usr/bin/cloud-init; head -c 5M /dev/urandom > var/blob',
+  )
+  await using disk = await loopDisk(GiB)
+  const job = await launched({
+    ...{ target_disk: disk.path, oci_url, env: { note: 'a "b" $c \\d' } },
+    partition_layout: [{ size: '100M', format: 'swap' }, ROOT],
+  })
+  const does = (name: string) => `ExecStart=${SLIPWAY} step ${name}`
+  const log = await boot({
+    ...job,
+    steps: {
+      'partition.service': `EnvironmentFile=/run/provision/recipe.env\nExecStart=/bin/sh -c 'printf %%s "$NOTE" > $DIR/../note'\n${does('partition')}`,
+      'image-linux.service': does('image-linux'),
+      'bootloader-linux.service': does('bootloader-linux'),
+      'config-drive.service': does('config-drive'),
+    },
+  })
+  const view = await running.until(job.id, complete, 30_000)
+  expect({
+    result: view.result,
+    reason: view.failed_reason,
+    log: view.result === 'succeeded' ? '' : log,
+  }).toEqual({
+    ...{ result: 'succeeded', reason: undefined, log: '' },
+  })
+  expect(await readFile(join(work, 'note'), 'utf8')).toBe('a "b" $c \\d')
+  const at = join(work, 'installed')
+  await mkdir(at)
+  await host('e2fsck', '-fn', `${disk.path}p2`)
+  await host('mount', '-o', 'ro', `${disk.path}p2`, at)
+  try {
+    expect(Bun.file(join(at, 'var/blob')).size).toBe(5 * MiB)
+    expect(await readFile(join(at, 'etc/fstab'), 'utf8')).toContain(' / ext4 ')
+    const seed = join(at, 'var/lib/cloud/seed/nocloud')
+    expect(await readFile(join(seed, 'user-data'), 'utf8')).toBe(linuxRecipe.user_data)
+    expect(await readFile(join(seed, 'meta-data'), 'utf8')).toContain(job.id)
+    // The installed system calls home, and once only.
+    const vendor = Bun.YAML.parse(await readFile(join(seed, 'vendor-data'), 'utf8')) as {
+      phone_home: { url: string }
+    }
+    // A connection that is kept open keeps the appliance from stopping.
+    const headers = { connection: 'close' }
+    const call = { method: 'POST', body: 'instance_id=x', headers }
+    const response = await fetch(vendor.phone_home.url, call)
+    expect({ status: response.status, body: await response.json() }).toEqual({
+      ...{ status: 200, body: { ok: true } },
+    })
+  } finally {
+    await host('umount', at)
+  }
+  expect((await running.send('GET', `/api/v1/jobs/${job.id}`)).body.booted_at).toBeDefined()
+}, 120_000)
+
+test.each([
+  ['ends with a status', 'ExecStart=/bin/sh -c "exit 3"', 'ended with status 3'],
+  ['is killed', 'ExecStart=/bin/sh -c "kill -9 $$$$"', 'was killed by signal 9'],
+  ['takes too long', 'TimeoutStartSec=1\nExecStart=sleep 60', 'took longer than it may'],
+  ['has no program', 'ExecStart=/nowhere/at/all', 'ended with status 203'],
+])(
+  'the unit that %s is blamed, and none that came after it',
+  async (_name, service, words) => {
+    const { running } = stage
+    await using disk = await loopDisk(64 * MiB)
+    const job = await launched({
+      target_disk: disk.path,
+      partition_layout: [{ ...ROOT, size: '32M' }],
+    })
+    await boot({
+      ...job,
+      steps: {
+        'partition.service': 'ExecStart=true',
+        'image-linux.service': service,
+        'bootloader-linux.service': 'ExecStart=true',
+      },
+    })
+    const view = await running.until(job.id, complete, 30_000)
+    expect(view).toMatchObject({ result: 'failed', failed_step: 'image-linux.service' })
+    expect(view.failed_reason).toContain(words)
+    const reports = view.evidence.filter((one: { level: string }) => one.level === 'reported')
+    expect(reports).toHaveLength(1)
+  },
+  120_000,
+)
+
+test('a dispatcher that is killed in the middle is started again, and starts nothing twice', async () => {
+  const { running } = stage
+  await using disk = await loopDisk(64 * MiB)
+  const job = await launched({
+    target_disk: disk.path,
+    partition_layout: [{ ...ROOT, size: '32M' }],
+  })
+  const log = await boot({
+    ...job,
+    dispatcher: 'Restart=on-failure\nRestartSec=100ms',
+    steps: {
+      'partition.service': `ExecStart=/bin/sh -c 'echo begun >> $DIR/log; systemctl kill --signal=KILL provision-dispatcher.service'`,
+      // Long enough for the second dispatcher to see it at work.
+      'image-linux.service': `ExecStart=/bin/sh -c 'until grep -q "going on" $DIR/log; do sleep 0.1; done'`,
+    },
+  })
+  expect(log.match(/begun/g)).toHaveLength(1)
+  expect(log).toContain('going on with job')
+  const view = await running.until(job.id, complete, 30_000)
+  expect(view.result).toBe('succeeded')
+  const reports = view.evidence.filter((one: { level: string }) => one.level === 'reported')
+  expect(reports).toHaveLength(1)
+}, 120_000)

@@ -244,9 +244,11 @@ test('what is committed while others write is whole in the copy', async () => {
   await using running = await startAppliance()
   const { db } = running.appliance
   let writing = true
+  const writeRound = (round: number) => db.write((tx) => writeSetting(tx, `round ${round}`, round))
+  await writeRound(0)
   const write = async () => {
-    for (let round = 0; writing; round++) {
-      await db.write((tx) => writeSetting(tx, `round ${round}`, round))
+    for (let round = 1; writing; round++) {
+      await writeRound(round)
       await new Promise((resolve) => setImmediate(resolve))
     }
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import { open, rename, rm } from 'node:fs/promises'
+import { open, readFile, rename, rm } from 'node:fs/promises'
+import { sentence } from '../../core/faults.ts'
 import { LARGEST_PATCHED, withBootInfoTable } from './boot-info-table.ts'
 import { isoFaults } from './faults.ts'
 import { ImageSink } from './image-sink.ts'
@@ -14,24 +15,28 @@ export interface WrittenIso {
   readonly sha256: string
 }
 
+/** A source that is gone, grew or shrank since it was planned, or fails: not the fault of the destination. */
+const unreadable = (source: string, path: string, cause?: unknown) =>
+  isoFaults.source(
+    `${source}, meant as ${path}, can not be read as it was planned${cause === undefined ? '' : ` (${sentence(cause)})`}; try again`,
+    cause === undefined ? {} : { cause },
+  )
+
 /** Copies exactly the planned number of bytes; a file that grew or shrank since has no place. */
 async function copyFile(
   source: string,
   { path, sizeBytes }: IsoFile,
   sink: ImageSink,
 ): Promise<void> {
-  const changed = (cause?: unknown) =>
-    isoFaults.source(`${source}, meant as ${path}, can not be read as it was planned; try again`, {
-      cause,
-    })
-  await using file = await open(source, 'r').catch((cause: unknown) => {
-    throw changed(cause)
-  })
-  if ((await file.stat()).size !== sizeBytes) throw changed()
+  const failed = (cause: unknown) => {
+    throw unreadable(source, path, cause)
+  }
+  await using file = await open(source, 'r').catch(failed)
+  if ((await file.stat()).size !== sizeBytes) throw unreadable(source, path)
   await sink.copy(sizeBytes, async (room, at) => {
     for (let done = 0; done < room.length; ) {
-      const { bytesRead } = await file.read(room, done, room.length - done, at + done)
-      if (bytesRead === 0) throw changed()
+      const { bytesRead } = await file.read(room, done, room.length - done, at + done).catch(failed)
+      if (bytesRead === 0) throw unreadable(source, path)
       done += bytesRead
     }
   })
@@ -69,7 +74,9 @@ async function patchedBytes({ content, path, sizeBytes }: IsoFile, lba: number) 
     content instanceof Uint8Array
       ? content
       : 'file' in content
-        ? await Bun.file(content.file).bytes()
+        ? await readFile(content.file).catch((cause: unknown) => {
+            throw unreadable(content.file, path, cause)
+          })
         : Uint8Array.from(Buffer.concat([...content.pieces()]))
   if (bytes.length !== sizeBytes)
     throw isoFaults.source(`the BIOS image ${path} changed while it was read; try again`)

@@ -6,8 +6,6 @@ export interface AuditTarget {
   readonly job?: string
   readonly serial?: string
   readonly user?: string
-  /** What is none of these: an image, a policy. */
-  readonly object?: string
 }
 
 /** What every route finds in its context. */

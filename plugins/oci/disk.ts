@@ -11,7 +11,6 @@ export type DiskOrder =
   | { do: 'advance'; id: number; size: number }
   | { do: 'finish'; id: number; size?: number }
   | { do: 'drop'; id: number }
-  | { do: 'ahead'; id: number; path: string; from: number; end: number }
   | { do: 'sync'; id: number; path: string }
 
 export interface DiskAnswer {
@@ -54,8 +53,6 @@ export interface Disk extends Disposable {
   open(path: string, algorithm: DigestAlgorithm, sizeBytes: number): HashedFile
   /** Opens a file for reading alone. */
   follow(path: string, algorithm: DigestAlgorithm): Follower
-  /** Begins to read these bytes into the page cache; tells nobody when it is done. */
-  readAhead(path: string, from: number, end: number): void
   /** Everything written so far to the file system of `path` reaches the disk. */
   sync(path: string): Promise<void>
 }
@@ -130,11 +127,10 @@ function startThread(): Thread {
   }
 }
 
-/** Starts two threads for files, one that waits for the disk and one that reads ahead, each at its first order. */
+/** Starts two threads for files and one that waits for the disk, each at its first order. */
 export function createDisk(): Disk {
   const writing: Thread[] = []
   let syncing: Thread | undefined
-  let reading: Thread | undefined
   let last = 0
   const threadFor = (id: number): Thread => {
     const at = id % THREADS
@@ -175,10 +171,6 @@ export function createDisk(): Disk {
         drop: () => thread.post({ do: 'drop', id }),
       }
     },
-    readAhead(path, from, end) {
-      reading ??= startThread()
-      reading.post({ do: 'ahead', id: ++last, path, from, end })
-    },
     async sync(path) {
       syncing ??= startThread()
       const id = ++last
@@ -187,7 +179,7 @@ export function createDisk(): Disk {
       await answer
     },
     [Symbol.dispose]() {
-      for (const thread of [...writing, syncing, reading]) thread?.terminate()
+      for (const thread of [...writing, syncing]) thread?.terminate()
     },
   }
 }

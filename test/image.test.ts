@@ -105,7 +105,7 @@ async function install(how: Installing, look: (root: string) => Promise<void> = 
     { base_urls: [base], ca_pem: ca(), registry: how.registry ?? { base_url: base, ...LOGIN } },
   )
   await partition.apply(step.context)
-  const os = { ...thisMachine(), ...(how.now ? { now: how.now } : {}) }
+  const os = { ...thisMachine(), ...(how.now ? { elapsed: how.now } : {}) }
   const { folder, lines } = step
   const write = (line: string) => void lines.push(line)
   const unit = 'image-linux.service'

@@ -57,8 +57,8 @@ class Meter {
 
   #tell(): void {
     const { os, news } = this.#context
-    if (os.now() - this.#toldAt < NEWS_MS && this.#bytes < this.#total) return
-    this.#toldAt = os.now()
+    if (os.elapsed() - this.#toldAt < NEWS_MS && this.#bytes < this.#total) return
+    this.#toldAt = os.elapsed()
     const percent = this.#total === 0 ? 100 : Math.floor((100 * this.#bytes) / this.#total)
     news({ bytes: this.#bytes, total_bytes: this.#total, percent })
   }

@@ -68,10 +68,15 @@ export async function openImage({ recipe, job, os, log }: StepContext): Promise<
   const origin = originOf(recipe.oci_url, job)
   const { url, ca, authorization, repository } = origin
   const credentials = authorization === undefined ? undefined : { authorization }
-  const transport = createTransport({ origin: new URL(url).origin, ca, credentials, now: os.now })
+  const transport = createTransport({
+    origin: new URL(url).origin,
+    ca,
+    credentials,
+    now: os.elapsed,
+  })
   await using scope = new AsyncDisposableStack()
   const registry = scope.use(new Registry(transport))
-  const patience = { now: os.now, patienceMs: PATIENCE_MS }
+  const patience = { now: os.elapsed, patienceMs: PATIENCE_MS }
   const fetch = async (reference: string): Promise<Manifest> => {
     log(`asking ${url} for ${repository} ${reference}`)
     const told = (fault: Error) => log(`  ${fault.message}; trying again`)

@@ -64,13 +64,13 @@ const updates = ({ disk }: StepContext) => ['partx', '--update', disk.path]
 
 /** Waits until the kernel shows the partition in its new size. Throws `step.partitions`. */
 async function settled({ os }: StepContext, { path, sizeBytes }: PlannedPartition): Promise<void> {
-  const until = os.now() + SETTLE_MS
+  const until = os.elapsed() + SETTLE_MS
   const size = `/sys/class/block/${path.replace('/dev/', '')}/size`
   for (;;) {
     const node = await stat(at(os, path)).catch(() => undefined)
     // Sysfs counts in 512 bytes on every disk.
     if (node && Number(await kernelText(os, size)) * 512 === sizeBytes) return
-    if (os.now() > until) {
+    if (os.elapsed() > until) {
       throw stepFaults.partitions(
         `the kernel does not show ${path} with ${sizeBytes} bytes after ${SETTLE_MS / SECOND} s`,
       )

@@ -66,7 +66,8 @@ export class MachineClock {
       const { headers, body } = await undici().request(url, { method: 'HEAD', dispatcher: agent })
       await body.dump()
       const date = Date.parse(String(headers['date']))
-      if (date >= this.#notBefore) await this.#set(date, baseUrl)
+      const wrong = Math.abs(date - this.#os.now()) >= TOLERANCE_MS
+      if (wrong && date >= this.#notBefore) await this.#set(date, baseUrl)
     } catch {
       this.#tell(`${baseUrl} does not tell the time`)
     } finally {

@@ -40,6 +40,8 @@ export class JobOfMachine implements AsyncDisposable {
   readonly #identity: Identity
   readonly #link: Link
   readonly #startedAt: string
+  /** The job stands in the folder, with the address that answered first. */
+  #kept = false
 
   constructor(parts: DispatchParts, job: JobDocument, identity: Identity) {
     this.#parts = parts
@@ -82,6 +84,7 @@ export class JobOfMachine implements AsyncDisposable {
 
   /** After a restart: starts nothing that was started, and delivers what was not answered. */
   async goOn(state: DispatchState): Promise<number> {
+    this.#kept = true
     return state.report ? await this.#deliver(state) : await this.#work(state, true)
   }
 
@@ -153,6 +156,7 @@ export class JobOfMachine implements AsyncDisposable {
       startedAt: this.#startedAt,
       files,
     })
+    this.#kept = true
   }
 
   /** Starts the target unless that was done, watches it, reports. */
@@ -237,7 +241,7 @@ export class JobOfMachine implements AsyncDisposable {
       const state = { ...ending, phase: 'reporting', report: whole } as const
       await writeState(os, options.folder, state)
       // A dispatcher that starts again reads the job from here.
-      await this.#keepJob()
+      if (!this.#kept) await this.#keepJob()
     } catch (error) {
       tell(sentence(error))
     }

@@ -56,8 +56,8 @@ export class Link implements AsyncDisposable {
 
   /** Asks whether this machine may write. */
   async claim(body: Readonly<Record<string, unknown>>): Promise<Claimed> {
-    const givesUpAt = this.#os.now() + CLAIM_PATIENCE_MS
-    const until = { answered: isFinal, givesUp: () => this.#os.now() >= givesUpAt }
+    const givesUpAt = this.#os.elapsed() + CLAIM_PATIENCE_MS
+    const until = { answered: isFinal, givesUp: () => this.#os.elapsed() >= givesUpAt }
     const reply = await this.#client.repeat(this.#job.claim_url, body, until, this.#signal)
     await this.#clock.follow(reply?.date)
     if (!reply || !isFinal(reply)) {

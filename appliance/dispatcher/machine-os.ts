@@ -26,8 +26,10 @@ export interface MachineOs {
   readonly root: string
   readonly isRoot: boolean
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Unix ms. */
+  /** Unix ms; may be years off, and is set. */
   now(): number
+  /** Ms of a clock that nobody sets: for whatever lasts. */
+  elapsed(): number
   pause(ms: number, signal?: AbortSignal): Promise<void>
   /** Never throws: what does not start ends with 127. */
   run(command: readonly string[], options?: RunOptions): Promise<Ran>
@@ -76,6 +78,7 @@ export const thisMachine = (): MachineOs => ({
   isRoot: process.getuid?.() === 0,
   env: process.env,
   now: Date.now,
+  elapsed: () => performance.now(),
   pause: sleep,
   run,
 })

@@ -47,16 +47,16 @@ export async function findTaskMedia(
   os: MachineOs,
   search: MediaSearch,
 ): Promise<readonly TaskMedium[]> {
-  const started = os.now()
+  const started = os.elapsed()
   let foreignSince: number | undefined
   let told = ''
   for (;;) {
     const { media, trouble } = await scan(os, search)
     const mine = media.filter(search.isMine)
     if (mine.length > 0) return mine
-    if (media.length > 0) foreignSince ??= os.now()
-    if (foreignSince !== undefined && os.now() - foreignSince >= OTHERS_WAIT_MS) return media
-    if (os.now() - started >= search.waitMs) {
+    if (media.length > 0) foreignSince ??= os.elapsed()
+    if (foreignSince !== undefined && os.elapsed() - foreignSince >= OTHERS_WAIT_MS) return media
+    if (os.elapsed() - started >= search.waitMs) {
       if (media.length > 0) return media
       throw nothingFound(trouble, search)
     }

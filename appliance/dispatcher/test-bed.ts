@@ -2,6 +2,7 @@
 import { copyFile, mkdir, mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { writeIso } from '../../plugins/iso/index.ts'
 import { dispatch } from './dispatch.ts'
 import { type MachineOs, type Ran, type RunOptions, thisMachine } from './machine-os.ts'
 import type { DispatchOptions } from './parts.ts'
@@ -63,6 +64,7 @@ export class TestMachine implements MachineOs, AsyncDisposable {
   killAt = Number.POSITIVE_INFINITY
   onPause: (() => void | Promise<void>) | undefined
   #clock: number
+  #elapsed = 0
   #moments = 0
   #process = new AbortController()
   #started = false
@@ -76,6 +78,7 @@ export class TestMachine implements MachineOs, AsyncDisposable {
   }
 
   now = () => this.#clock
+  elapsed = () => this.#elapsed
 
   setClock(ms: number): void {
     this.#clock = ms
@@ -83,6 +86,7 @@ export class TestMachine implements MachineOs, AsyncDisposable {
 
   async pause(ms: number): Promise<void> {
     this.#clock += ms
+    this.#elapsed += ms
     this.#live()
     await this.onPause?.()
     await new Promise((resolve) => setImmediate(resolve))
@@ -107,6 +111,12 @@ export class TestMachine implements MachineOs, AsyncDisposable {
     await this.file(`/sys/class/block/${name}/size`, String(Math.ceil(size / 512)))
     await mkdir(join(this.root, 'dev'), { recursive: true })
     await copyFile(image, join(this.root, `/dev/${name}`))
+  }
+
+  /** An empty drive: its device stays. */
+  async eject(name: string): Promise<void> {
+    await this.file(`/sys/class/block/${name}/size`, '0')
+    await this.file(`/dev/${name}`, '')
   }
 
   /** Disks as sparse files; what was on them stays. */
@@ -315,4 +325,87 @@ export async function testMachine(serial: string, now?: number): Promise<TestMac
     { name: 'config-drive.service' },
   ]
   return machine
+}
+
+/** One call that a machine made. */
+export interface Called {
+  readonly path: string
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into bodies as an appliance would
+  readonly body: any
+  readonly authorization: string | null
+}
+
+/** An appliance at the edge: it says what a test wants. */
+export interface ScriptedAppliance extends AsyncDisposable {
+  readonly url: string
+  readonly calls: readonly Called[]
+  answer: (called: Called, count: number) => Response | undefined
+}
+
+export const JOB_ID = 'b1946ac9-2d1f-4f3a-8f66-0f2a4a1d7c11'
+
+/** Gives the job to whoever claims it, unless `answer` says otherwise. */
+export function scriptedAppliance(): ScriptedAppliance {
+  const calls: Called[] = []
+  const counts = new Map<string, number>()
+  const server = Bun.serve({
+    port: 0,
+    hostname: '127.0.0.1',
+    async fetch(request) {
+      const path = new URL(request.url).pathname
+      const authorization = request.headers.get('authorization')
+      const called = { path, authorization, body: request.body ? await request.json() : undefined }
+      calls.push(called)
+      const count = (counts.get(path) ?? 0) + 1
+      counts.set(path, count)
+      const answer = scripted.answer(called, count)
+      if (answer) return answer
+      return Response.json({ ok: true, ...(path === '/claim' ? { job_id: JOB_ID } : {}) })
+    },
+  })
+  const scripted: ScriptedAppliance = {
+    url: `http://127.0.0.1:${server.port}`,
+    calls,
+    answer: () => undefined,
+    [Symbol.asyncDispose]: () => server.stop(true),
+  }
+  return scripted
+}
+
+export interface TestMedium {
+  readonly job?: object
+  readonly recipe?: unknown
+  /** Files by path; undefined leaves one out. */
+  readonly files?: Readonly<Record<string, string | undefined>>
+  readonly volumeId?: string
+  /** `/task` for an image composed of two. */
+  readonly folder?: string
+}
+
+const RECIPE = {
+  ...{ schema_version: '1', task_target: 'install-linux.target', target_disk: '/dev/sda' },
+  oci_url: `images.test/os/debian@sha256:${'a'.repeat(64)}`,
+  partition_layout: [{ size: '100%', format: 'ext4', mountpoint: '/', bootable: false }],
+}
+
+/** Writes the task ISO of a job for the machine with the serial `MINE`. */
+export async function writeTestMedium(path: string, medium: TestMedium): Promise<void> {
+  const { folder = '', files = {}, volumeId = 'TASK_0123456789A' } = medium
+  const job = {
+    ...{ schema: 'slipway.job/1', job_id: JOB_ID, serials: ['MINE'], token: 'the-token' },
+    ...{ base_urls: [], claim_url: '/claim', report_url: '/report', log_url: '/log' },
+    ...medium.job,
+  }
+  const texts: Record<string, string | undefined> = {
+    'job.json': JSON.stringify(job),
+    'recipe.json': JSON.stringify(medium.recipe ?? RECIPE),
+    'recipe.schema.json': '{"$id": "urn:x"}',
+    ...files,
+  }
+  const tree = new Map<string, Uint8Array>()
+  for (const [name, text] of Object.entries(texts)) {
+    if (text !== undefined) tree.set(`${folder}/${name}`, new TextEncoder().encode(text))
+  }
+  await rm(path, { force: true })
+  await writeIso(path, { volumeId, tree })
 }

@@ -119,9 +119,9 @@ class Watcher {
     const { failed: _, ...news } = this.#latest.get(step) ?? { step }
     const body = { phase: 'writing', ...news, step }
     const text = JSON.stringify(body)
-    if (text === this.#said && os.now() - this.#saidAt < HEARTBEAT_MS) return false
+    if (text === this.#said && os.elapsed() - this.#saidAt < HEARTBEAT_MS) return false
     this.#said = text
-    this.#saidAt = os.now()
+    this.#saidAt = os.elapsed()
     return await link.progress(body)
   }
 }

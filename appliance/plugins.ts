@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import type { Plugin } from '../core/plugin.ts'
+import { inspect } from '../plugins/inspect/index.ts'
 import { iso } from '../plugins/iso/index.ts'
 import { media } from '../plugins/media/index.ts'
 import { metrics } from '../plugins/metrics/index.ts'
@@ -22,6 +23,7 @@ import { simulator } from '../plugins/simulator/index.ts'
 export const builtInPlugins: readonly Plugin[] = [
   payloads,
   osLinux,
+  inspect,
   // Before iso: what a machine needs to pull its image goes on the task ISO.
   oci,
   iso,

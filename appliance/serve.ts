@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { join, resolve } from 'node:path'
 import { createLog, type Logger } from '../core/log.ts'
+import { databasePath } from '../core/store/client.ts'
 import { MINUTE } from '../core/units.ts'
 import type { Version } from '../schemas/version.ts'
 import { createAddresses, hostsOf, type OwnAddresses } from './addresses.ts'
 import type { LoadedConfig } from './config.ts'
 import { type Listeners, openListeners } from './listeners.ts'
-import { lockRemote } from './lock.ts'
+import { lockDatabase, lockRemote } from './lock.ts'
 import { type Appliance, openAppliance } from './open.ts'
 import { ownDataFolder } from './own-data-folder.ts'
 import { builtInPlugins } from './plugins.ts'
@@ -69,6 +70,9 @@ export async function serve(options: ServeOptions): Promise<number> {
   process.umask(0o077)
   await using scope = new AsyncDisposableStack()
   scope.use(await ownDataFolder(dataDir))
+  const { url } = config.core.store
+  const file = databasePath(url)
+  if (file !== undefined) scope.use(await lockDatabase(file, dataDir))
   const addresses = createAddresses(configuredNames(config))
   const appliance = scope.use(
     await openAppliance({
@@ -79,8 +83,7 @@ export async function serve(options: ServeOptions): Promise<number> {
       now: Date.now,
     }),
   )
-  const { url } = config.core.store
-  if (url && !url.startsWith('file:')) scope.use(await lockRemote(appliance.db))
+  if (url && file === undefined) scope.use(await lockRemote(appliance.db))
   const listeners = scope.use(await openListeners(appliance, config.core, addresses, log))
   await appliance.start()
   await appliance.runner.start()

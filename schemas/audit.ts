@@ -16,6 +16,8 @@ export const AuditEntry = v.object({
   job_id: v.exactOptional(v.string()),
   server_serial: v.exactOptional(v.string()),
   user: v.exactOptional(v.string()),
+  /** What else it was done to: an image, a policy. */
+  object: v.exactOptional(v.string()),
   /** 0: the appliance ended before it answered, and what the call changed stands. */
   status: v.pipe(v.number(), v.integer()),
   /** Code of the refusal. */

@@ -261,3 +261,34 @@ test('a maintenance OS without the target is told before anything is claimed', a
   expect(job).toMatchObject({ result: 'failed', failed_step: 'provision-dispatcher.service' })
   expect(job.failed_reason).toContain('has no install-linux.target')
 })
+
+test('an inspection claims no disk, starts its target, and leaves the inventory', async () => {
+  await using stage = await ready({ script: 'not-booting' })
+  const { running } = stage
+  const { serial } = stage.machine
+  const recipe = { task_target: 'inspect.target' }
+  const request = { server_serial: serial, recipe }
+  const { body } = await running.send('POST', '/api/v1/jobs', request)
+  await running.until(body.job_id, (job) => job.powered_on_at !== undefined)
+  await using machine = await testMachine(serial)
+  machine.target = 'inspect.target'
+  machine.units = []
+  await machine.insert('sr1', join(running.dataDir, 'task-isos', `${body.job_id}.iso`))
+  expect(await machine.dispatch()).toBe(0)
+  expect(await running.until(body.job_id, complete, 30_000)).toMatchObject({ result: 'succeeded' })
+  expect(starts(machine)).toEqual(['systemctl start --no-block inspect.target'])
+  const job = await running.appliance.jobs.get(body.job_id)
+  expect(job?.claim?.disk).toBeUndefined()
+  const { body: known } = await running.send('GET', `/api/v1/machines/${serial}`)
+  expect(known.inventory.disks).toHaveLength(1)
+})
+
+test('a simulated machine is inspected too, and its disk is as it was', async () => {
+  await using stage = await ready()
+  const { running, machine } = stage
+  const before = machine.state().disk
+  const request = { server_serial: machine.serial, recipe: { task_target: 'inspect.target' } }
+  const { body } = await running.send('POST', '/api/v1/jobs', request)
+  expect(await running.until(body.job_id, complete)).toMatchObject({ result: 'succeeded' })
+  expect(machine.state().disk).toEqual(before)
+})

@@ -146,4 +146,4 @@ afterAll(async () => {
   await registry[Symbol.asyncDispose]()
   await appliance[Symbol.asyncDispose]()
   await rm(folder, { recursive: true, force: true })
-})
+}, TIMEOUT_MS)

@@ -27,11 +27,11 @@ beforeAll(async () => {
   await appliance.start()
   port = Number(new URL(appliance.url).port)
   folder = await mkdtemp(join(tmpdir(), 'slipway-transfer-'))
-})
+}, TIMEOUT_MS)
 afterAll(async () => {
   await appliance[Symbol.asyncDispose]()
   await rm(folder, { recursive: true, force: true })
-})
+}, TIMEOUT_MS)
 
 /** A file that no earlier test has pushed. */
 async function newFile(name: string, size = SIZE): Promise<{ path: string; sha256: string }> {

@@ -27,7 +27,7 @@ export interface RestoreOptions {
 }
 
 /** What a file system makes by itself. */
-const OURS_OR_NOBODYS = ['slipway.lock', 'lost+found']
+const OURS_OR_NOBODYS = ['slipway.lock', 'slipway.lock.db', 'lost+found']
 
 /** Puts the key in its place and compares it with the one that the database needs. */
 async function settleKey(options: RestoreOptions, stage: string, manifest: BackupManifest) {

@@ -66,6 +66,8 @@ const COLUMNS: readonly Column<AuditEntry>[] = [
   {
     title: 'ABOUT',
     value: (entry) =>
-      [entry.user, entry.server_serial, entry.job_id].filter((name) => name).join(' '),
+      [entry.user, entry.server_serial, entry.job_id, entry.object]
+        .filter((name) => name)
+        .join(' '),
   },
 ]

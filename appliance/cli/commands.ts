@@ -16,6 +16,7 @@ import { jobShow } from './job-show.ts'
 import { jobTranscript } from './job-transcript.ts'
 import { machineAliasAdd, machineAliasRemove } from './machine-alias.ts'
 import { machineCapture } from './machine-capture.ts'
+import { machineInspect } from './machine-inspect.ts'
 import { machineList, machineProbe, machineShow } from './machine-read.ts'
 import { machineAdd, machineImport, machineRemove, machineSet } from './machine-write.ts'
 import { maintenanceImport, maintenanceRemove, maintenanceShow } from './maintenance.ts'
@@ -33,7 +34,7 @@ export function coreCommands(all: () => readonly CliCommand[]): readonly CliComm
     serveCommand,
     ...[jobCreate, jobWatch, jobList, jobShow, jobLog, jobTranscript, jobCancel, jobRetry],
     ...[machineAdd, machineSet, machineList, machineShow, machineProbe, machineImport],
-    ...[machineCapture, machineRemove, machineAliasAdd, machineAliasRemove],
+    ...[machineInspect, machineCapture, machineRemove, machineAliasAdd, machineAliasRemove],
     ...[recipeValidate, recipeSchema],
     ...[maintenanceImport, maintenanceShow, maintenanceRemove],
     ...[userAdd, userList, userChange, userPassword, userRemove],

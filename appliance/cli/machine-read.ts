@@ -6,6 +6,7 @@ import { SECOND } from '../../core/units.ts'
 import type { MachineList, MachineView, SurveyView } from '../../schemas/machine.ts'
 import type { CliCommand } from './command.ts'
 import { EXIT } from './exit.ts'
+import { inventoryLines } from './inventory-lines.ts'
 import { CONTROLLER_TIMEOUT_MS } from './job-create.ts'
 import { machinePath, SERIAL } from './machine-write.ts'
 import { LIST_OPTIONS, readPages } from './page.ts'
@@ -103,6 +104,8 @@ export const machineProbe: CliCommand = {
   },
 }
 
+const indented = (line: string) => `  ${line}`
+
 function machinePage(machine: MachineView, now: number): readonly string[] {
   const { tls, survey } = machine
   return [
@@ -120,9 +123,11 @@ function machinePage(machine: MachineView, now: number): readonly string[] {
       ['reports to', machine.report_base_urls?.join(', ')],
       ['job', machine.active_job],
       ['cleanup', machine.cleanup_pending ? 'pending' : ''],
-      ['inventory', machine.inventory === undefined ? '' : 'known (--json shows it)'],
       ['changed', `${localTime(machine.updated_at)} (${ago(machine.updated_at, now)})`],
     ]),
+    ...(machine.inventory === undefined
+      ? []
+      : ['', 'Inside, as it told itself:', ...inventoryLines(machine.inventory).map(indented)]),
     '',
     ...(survey
       ? ['Controller, as last probed:', ...surveyLines(survey).map((line) => `  ${line}`)]

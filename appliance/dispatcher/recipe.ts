@@ -2,6 +2,7 @@
 import * as v from 'valibot'
 import { sentence } from '../../core/faults.ts'
 import type { Workflow } from '../../core/jobs/run.ts'
+import { inspectWorkflow } from '../../plugins/inspect/index.ts'
 import { createLinuxWorkflow } from '../../plugins/os-linux/index.ts'
 import { TaskTarget } from '../../schemas/recipe.ts'
 import { Overwrite, TargetDisk } from '../../schemas/recipe-disk.ts'
@@ -25,7 +26,10 @@ export const MachineRecipe = v.looseObject({
 export type MachineRecipe = v.InferOutput<typeof MachineRecipe>
 
 /** Targets whose whole part of the schema is known here. Whose image is ours was judged at submit. */
-const KNOWN: readonly Workflow[] = [createLinuxWorkflow({ isOurs: () => true, overwrite: 'empty' })]
+const KNOWN: readonly Workflow[] = [
+  createLinuxWorkflow({ isOurs: () => true, overwrite: 'empty' }),
+  inspectWorkflow,
+]
 
 /** The recipe of a medium, by the rules that the appliance has too. Throws `dispatch.recipe-unreadable`, `dispatch.recipe`. */
 export function checkedRecipe(document: unknown): MachineRecipe {

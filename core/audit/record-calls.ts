@@ -58,7 +58,7 @@ function rowOf(c: Context<ApiEnv>, at: number, outcome: Outcome): NewAuditRow | 
   if (['GET', 'HEAD'].includes(c.req.method) && !told) return undefined
   const route = matchedRoutes(c).findLast(({ method }) => method !== 'ALL')?.path
   if (!route) return undefined
-  const { job, serial, user } = { ...targetOf(route, c.req.path), ...told }
+  const { job, serial, user, object } = { ...targetOf(route, c.req.path), ...told }
   const principal = c.get('principal')
   return {
     at,
@@ -70,6 +70,7 @@ function rowOf(c: Context<ApiEnv>, at: number, outcome: Outcome): NewAuditRow | 
     jobId: job ?? null,
     serial: serial ?? null,
     userName: user ?? null,
+    object: object ?? null,
     ...outcome,
     address: c.get('clientAddress') ?? '',
     requestId: c.get('requestId'),

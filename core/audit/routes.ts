@@ -33,6 +33,7 @@ const entry = (row: AuditRow): AuditEntry => ({
   ...(row.jobId === null ? {} : { job_id: row.jobId }),
   ...(row.serial === null ? {} : { server_serial: row.serial }),
   ...(row.userName === null ? {} : { user: row.userName }),
+  ...(row.object === null ? {} : { object: row.object }),
   status: row.status,
   ...(row.code === null ? {} : { code: row.code }),
   address: row.address,

@@ -6,6 +6,8 @@ export interface AuditTarget {
   readonly job?: string
   readonly serial?: string
   readonly user?: string
+  /** What is none of these: an image, a policy. */
+  readonly object?: string
 }
 
 /** What every route finds in its context. */

@@ -27,8 +27,12 @@ export interface Registry {
   ): void
   /** `bounds` rise; what is above the last falls into `+Inf`. */
   histogram(name: string, help: string, bounds: readonly number[]): Histogram
-  /** Prometheus text format 0.0.4. */
+  /** Called before each look, for values that must be fetched. What it throws fails the look. */
+  before(work: () => Promise<void>): void
+  /** Prometheus text format 0.0.4, with what is known. */
   render(): string
+  /** The same, after all that is called before. */
+  collect(): Promise<string>
 }
 
 const escapeHelp = (text: string) => text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')
@@ -42,14 +46,18 @@ function line(name: string, { labels, value }: Sample): string {
   return `${name}${pairs.length > 0 ? `{${pairs}}` : ''} ${numberText(value)}\n`
 }
 
-/** One series a set of labels. */
-function createSeries<T>(make: () => T) {
+/** One series a set of labels. A frozen object that comes again is found without its words. */
+function createSeries<T extends object>(make: () => T) {
   const series = new Map<string, { readonly labels: Labels; readonly value: T }>()
+  const byObject = new WeakMap<Labels, T>()
   return {
     of(labels: Labels): T {
+      const found = byObject.get(labels)
+      if (found) return found
       const key = JSON.stringify(Object.entries(labels).toSorted())
       const known = series.get(key) ?? { labels, value: make() }
       series.set(key, known)
+      if (Object.isFrozen(labels)) byObject.set(labels, known.value)
       return known.value
     },
     all: () => [...series.values()],
@@ -87,7 +95,8 @@ function createHistogram(bounds: readonly number[]) {
 /** An empty registry. */
 export function createRegistry(): Registry {
   const families: { name: string; help: string; type: string; lines: () => string[] }[] = []
-  return {
+  const befores: (() => Promise<void>)[] = []
+  const registry: Registry = {
     counter(name, help) {
       const series = createSeries(() => ({ total: 0 }))
       const lines = () =>
@@ -107,6 +116,11 @@ export function createRegistry(): Registry {
       families.push({ name, help, type: 'histogram', lines: () => histogram.lines(name) })
       return histogram
     },
+    before: (work) => void befores.push(work),
+    async collect() {
+      await Promise.all(befores.map((work) => work()))
+      return registry.render()
+    },
     render() {
       return families
         .map(({ name, help, type, lines }) =>
@@ -115,4 +129,5 @@ export function createRegistry(): Registry {
         .join('')
     },
   }
+  return registry
 }

@@ -269,6 +269,8 @@ export const audit = sqliteTable(
     code: text('code'),
     address: text('address').notNull(),
     requestId: text('request_id').notNull(),
+    /** What it was done to, where neither job, machine nor user says it: `os/debian:13`. */
+    object: text('object'),
   },
   (t) => [
     index('audit_at').on(t.at),

@@ -24,7 +24,7 @@ export const metrics = definePlugin({
       api.get('/metrics', async (c) => {
         await byStatus.look()
         c.header('Content-Type', 'text/plain; version=0.0.4; charset=utf-8')
-        return c.body(registry.render())
+        return c.body(await registry.collect())
       })
     })
   },

@@ -5,7 +5,7 @@ import type { Routes } from '../../core/hooks.ts'
 import type { Host } from '../../core/plugin.ts'
 import { createThrottle } from '../../core/throttle.ts'
 import { MINUTE } from '../../core/units.ts'
-import type { Doorman } from './access.ts'
+import type { Denial, Doorman } from './access.ts'
 import type { OciConfig } from './config.ts'
 import { createDoorman } from './doorman.ts'
 import { createIdentifier } from './doorman-identity.ts'
@@ -37,7 +37,11 @@ export interface AccessSystem {
 }
 
 /** Puts it together; opens nothing. */
-export function createAccessSystem(host: Host, config: OciConfig): AccessSystem {
+export function createAccessSystem(
+  host: Host,
+  config: OciConfig,
+  onDenied: (denial: Denial) => void,
+): AccessSystem {
   const { addresses, auth, db, jobs, log, metrics, now, sealer } = host
   const keys = createTokenKeys(join(host.dataDir, 'keys'), now)
   const tokens = createTokens(keys, now)
@@ -63,6 +67,7 @@ export function createAccessSystem(host: Host, config: OciConfig): AccessSystem 
   const doorman = createDoorman({
     ...{ identifier, judge: policies.judge, scheme: config.auth, publicUrl: config.public_url },
     onRefused: (reason) => refusals.add({ reason }),
+    onDenied,
   })
   return {
     doorman,

@@ -8,6 +8,8 @@ export interface Access {
   readonly name: string
   /** The job on whose behalf a machine calls. */
   readonly job?: string
+  /** Where the call comes from. */
+  readonly address?: string
   /** `digest` where one object is asked for: a machine may be let at those of its recipe only. */
   may(action: OciAction, repository: string, digest?: string): boolean
 }
@@ -20,6 +22,15 @@ export interface Wanted {
   readonly repository?: string
   readonly action: OciAction
   readonly digest?: string
+}
+
+/** Somebody who is known may not do it. */
+export interface Denial {
+  readonly name: string
+  readonly job: string | undefined
+  readonly address: string
+  readonly wanted: Wanted
+  readonly code: string
 }
 
 export interface Doorman {

@@ -4,6 +4,7 @@ import { answer, type Call, checkName, clientHas, empty, readDigest } from './ca
 import type { Digest } from './digest.ts'
 import { ociFaults } from './errors.ts'
 import { SMALL_BYTES } from './objects.ts'
+import { createReadAhead } from './read-ahead.ts'
 import type { OciStore } from './store.ts'
 
 /** `bytes=9-5` names no byte: 416, where HTTP would have it ignored (the conformance suite asks for it). */
@@ -32,11 +33,14 @@ const unknown = (repository: string, digest: Digest) =>
 /** `GET`, `HEAD` and `DELETE /v2/NAME/blobs/DIGEST`. */
 export function createBlobRoutes(store: OciStore) {
   const { objects, manifests } = store
+  const readAhead = createReadAhead(store.disk)
 
   const bodyOf = (digest: Digest, sizeBytes: number, range: ByteRange | undefined) => {
     const hot = sizeBytes <= SMALL_BYTES ? objects.hot(digest) : undefined
     if (hot) return range ? hot.subarray(range.start, range.end) : hot
-    const file = Bun.file(objects.path(digest))
+    const path = objects.path(digest)
+    readAhead.begin(path, range?.start ?? 0, range?.end ?? sizeBytes)
+    const file = Bun.file(path)
     return range ? file.slice(range.start, range.end) : file
   }
 

@@ -38,6 +38,11 @@ export const OciConfig = v.strictObject({
     v.optional(v.array(v.pipe(v.string(), v.nonEmpty(), v.maxLength(255))), []),
     v.description('repositories that anybody may pull, e.g. ["os-images/**"]'),
   ),
+  events_url: v.pipe(
+    v.optional(v.union([v.literal(''), v.pipe(v.string(), v.regex(/^https?:\/\/\S+$/))]), ''),
+    v.description('pushes, pulls, deletes, full quotas and damage are POSTed there'),
+  ),
+  events_token: v.pipe(v.optional(v.string(), ''), v.description('bearer token for it')),
   public_url: v.pipe(
     v.optional(PublicUrl, ''),
     v.description('where clients reach the registry behind a proxy; default: as they asked'),

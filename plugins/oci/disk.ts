@@ -11,6 +11,7 @@ export type DiskOrder =
   | { do: 'advance'; id: number; size: number }
   | { do: 'finish'; id: number; size?: number }
   | { do: 'drop'; id: number }
+  | { do: 'ahead'; id: number; path: string; from: number; end: number }
   | { do: 'sync'; id: number; path: string }
 
 export interface DiskAnswer {
@@ -53,6 +54,8 @@ export interface Disk extends Disposable {
   open(path: string, algorithm: DigestAlgorithm, sizeBytes: number): HashedFile
   /** Opens a file for reading alone. */
   follow(path: string, algorithm: DigestAlgorithm): Follower
+  /** Begins to read these bytes into the page cache; tells nobody when it is done. */
+  readAhead(path: string, from: number, end: number): void
   /** Everything written so far to the file system of `path` reaches the disk. */
   sync(path: string): Promise<void>
 }
@@ -127,10 +130,11 @@ function startThread(): Thread {
   }
 }
 
-/** Starts two threads for files and one that waits for the disk, each at its first order. */
+/** Starts two threads for files, one that waits for the disk and one that reads ahead, each at its first order. */
 export function createDisk(): Disk {
   const writing: Thread[] = []
   let syncing: Thread | undefined
+  let reading: Thread | undefined
   let last = 0
   const threadFor = (id: number): Thread => {
     const at = id % THREADS
@@ -171,6 +175,10 @@ export function createDisk(): Disk {
         drop: () => thread.post({ do: 'drop', id }),
       }
     },
+    readAhead(path, from, end) {
+      reading ??= startThread()
+      reading.post({ do: 'ahead', id: ++last, path, from, end })
+    },
     async sync(path) {
       syncing ??= startThread()
       const id = ++last
@@ -179,7 +187,7 @@ export function createDisk(): Disk {
       await answer
     },
     [Symbol.dispose]() {
-      for (const thread of [...writing, syncing]) thread?.terminate()
+      for (const thread of [...writing, syncing, reading]) thread?.terminate()
     },
   }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { Fault } from '../../core/faults.ts'
 import type { OciAction } from '../../schemas/oci-policy.ts'
-import type { Access, Doorman, Wanted } from './access.ts'
+import type { Access, Denial, Doorman, Wanted } from './access.ts'
 import type { Identifier, Visitor } from './doorman-identity.ts'
 import { ociFaults } from './errors.ts'
 import type { PolicyJudge } from './policy.ts'
@@ -20,6 +20,7 @@ export interface DoormanParts {
   readonly publicUrl: string
   /** A login was refused. */
   readonly onRefused?: (reason: 'login' | 'throttled' | 'rights') => void
+  readonly onDenied?: (denial: Denial) => void
 }
 
 const quoted = (text: string) => `"${text.replaceAll(/["\\]/g, '')}"`
@@ -41,7 +42,7 @@ export function mayDo(
 const isBearer = (request: Request) => /^bearer /i.test(request.headers.get('authorization') ?? '')
 
 export function createDoorman(parts: DoormanParts): Doorman {
-  const { identifier, judge, scheme, publicUrl, onRefused } = parts
+  const { identifier, judge, scheme, publicUrl, onRefused, onDenied } = parts
 
   const challenge: Doorman['challenge'] = (request, wanted, error) => {
     // Who came with a token of ours is told how to get another one, whatever others are asked for.
@@ -96,9 +97,12 @@ export function createDoorman(parts: DoormanParts): Doorman {
       if (!admitted) {
         onRefused?.('rights')
         const what = wanted.repository ?? 'the registry'
-        throw ociFaults.denied(
+        const fault = ociFaults.denied(
           `${visitor.name} may not ${wanted.action} ${what}: ask an admin for a policy that allows it`,
         )
+        const { name } = visitor
+        onDenied?.({ name, job: login?.job, address: clientAddress, wanted, code: fault.code })
+        throw fault
       }
       if (grants && !covers(grants, wanted.action, wanted.repository)) {
         throw unauthorized(
@@ -111,6 +115,7 @@ export function createDoorman(parts: DoormanParts): Doorman {
       const access: Access = {
         name: visitor.name,
         ...(login ? { job: login.job } : {}),
+        address: clientAddress,
         may: (action, repository, digest) =>
           (!grants || covers(grants, action, repository)) &&
           mayDo(judge, visitor, action, repository, digest),

@@ -18,6 +18,8 @@ export interface OciEvent {
   /** Who. */
   readonly by: string
   readonly job?: string
+  /** Where the call came from. */
+  readonly address?: string
   /** Who pulls: its end of the connection. */
   readonly peer?: Peer
 }

@@ -8,7 +8,10 @@ import { mountCare } from './care-routes.ts'
 import { ociCommands } from './commands.ts'
 import { OciConfig } from './config.ts'
 import { mountRoutes } from './routes.ts'
-import { createStore } from './store.ts'
+import { createStore, type OciStore } from './store.ts'
+import { createRegistryAudit } from './watch-audit.ts'
+import { watchMetrics } from './watch-metrics.ts'
+import { createEventWebhook } from './watch-webhook.ts'
 
 export type { Access, Doorman, OciAction } from './access.ts'
 export { streamBlob } from './client/blob-stream.ts'
@@ -31,11 +34,23 @@ export const oci = definePlugin({
     const { hooks } = host
     // Not before an appliance runs: a command sets plugins up without a database.
     const build = () => {
-      const { db, log, now, dataDir: root } = host
-      const access = createAccessSystem(host, config)
+      const { db, log, metrics, now, dataDir: root } = host
+      const audit = createRegistryAudit({ db, log, now })
+      const access = createAccessSystem(host, config, audit.denied)
       const store = createStore({ db, root, config, log, now })
+      const care = createCare(store, host.jobs)
       store.onEvent(access.watch)
-      return { access, store, care: createCare(store, host.jobs) }
+      store.onEvent(audit.watch)
+      return { access, audit, store, care, observe: watchMetrics(metrics, store, care) }
+    }
+    /** Tells of events for as long as the appliance runs. */
+    const openWebhook = (store: OciStore, scope: AsyncDisposableStack) => {
+      const { events_url: url, events_token: token } = config
+      if (url === '') return
+      const { log, metrics, now } = host
+      const webhook = scope.use(createEventWebhook({ url, token, log, metrics, now }))
+      store.onEvent(webhook.watch)
+      store.quota.onRefused(webhook.quota)
     }
     let built: ReturnType<typeof build> | undefined
     const parts = () => {
@@ -43,9 +58,11 @@ export const oci = definePlugin({
       return built
     }
     hooks.start.tapPromise(NAME, async (scope) => {
-      const { store, access, care } = parts()
+      const { store, access, audit, care } = parts()
+      scope.defer(audit.settled)
       await access.open(scope)
       await store.open(scope)
+      openWebhook(store, scope)
       await care.open(scope)
     })
     hooks.ready.tapPromise(NAME, async () => parts().store.ready())
@@ -53,11 +70,11 @@ export const oci = definePlugin({
     hooks.prepare.tapPromise(NAME, (run) => parts().access.jobs.prepare(run))
     hooks.changed.tap(NAME, (job) => parts().access.jobs.changed(job))
     hooks.routes.tap(NAME, (routes) => {
-      const { store, access, care } = parts()
+      const { store, access, care, observe } = parts()
       access.mount(routes)
       routes.describe(careOperations)
       mountCare(routes.api, store, care, host.auth)
-      mountRoutes(routes.open, store, access.doorman)
+      mountRoutes(routes.open, store, access.doorman, observe)
     })
   },
 })

@@ -23,6 +23,7 @@ const MOST_TAGS = 100
 const told = (access: Access) => ({
   by: access.name,
   ...(access.job ? { job: access.job } : {}),
+  ...(access.address ? { address: access.address } : {}),
 })
 
 const damaged = (digest: Digest) =>

@@ -81,11 +81,14 @@ export function mountPolicies({ api, describe, policies, auth }: PolicyRoutePart
         'the name of a policy must be 1 to 64 of a-z, 0-9, dot, underscore, hyphen',
       )
     }
+    c.set('audited', { object: `policy ${name}` })
     const policy = await readJson(c, OciPolicyRequest, MiB)
     return c.json(await policies.put(name, policy, c.get('principal').name))
   })
   api.delete(ONE, async (c) => {
-    await policies.remove(c.req.param('policy'))
+    const name = c.req.param('policy')
+    c.set('audited', { object: `policy ${name.slice(0, 64)}` })
+    await policies.remove(name)
     return c.body(null, 204)
   })
 }

@@ -41,6 +41,8 @@ export interface Quota {
   /** The fullest quota of a repository, as it was last counted; undefined where none applies. */
   fullest(repository: string): QuotaUse | undefined
   uses(): Promise<readonly QuotaUse[]>
+  /** Told of each push that did not fit. */
+  onRefused(watch: (repository: string, use: QuotaUse, bytes: number) => void): void
   /** Something went: the next question counts anew. */
   forget(): void
 }
@@ -93,6 +95,7 @@ const share = ({ usedBytes, limitBytes }: QuotaUse) => usedBytes / Math.max(1, l
 export function createQuota(parts: QuotaParts): Quota {
   const { db, rules, uploads, clock = () => performance.now() } = parts
   const held = new Set<Held>()
+  const watchers: Parameters<Quota['onRefused']>[0][] = []
   let counted: Counted | undefined
   let counting: Promise<Counted> | undefined
   let compiledFrom: readonly OciQuotaRule[] | undefined
@@ -144,6 +147,7 @@ export function createQuota(parts: QuotaParts): Quota {
       const use = useOf(one, at)
       if (use.usedBytes + bytes <= use.limitBytes) continue
       const left = Math.max(0, use.limitBytes - use.usedBytes)
+      for (const watch of watchers) watch(repository, use, bytes)
       throw ociFaults.denied(
         `quota of ${use.repositories} exceeded: ${bytes} bytes more for ${repository}, and ${left} of ` +
           `${use.limitBytes} are left; delete tags and run the garbage collection, or ask for a larger quota`,
@@ -195,6 +199,7 @@ export function createQuota(parts: QuotaParts): Quota {
     forget() {
       counted = undefined
     },
+    onRefused: (watch) => void watchers.push(watch),
     async uses() {
       const at = await recent()
       return all().map((one) => useOf(one, at))

@@ -2,6 +2,7 @@
 import type { Hono } from 'hono'
 import type { ListenerEnv } from '../../core/http/context.ts'
 import type { ApiEnv } from '../../core/http/env.ts'
+import { SECOND } from '../../core/units.ts'
 import type { Doorman } from './access.ts'
 import { createBlobRoutes } from './blob-routes.ts'
 import { type Call, json } from './call.ts'
@@ -83,14 +84,32 @@ function readPath(path: string): Resource {
   throw ociFaults.notFound(`there is nothing at ${path.slice(0, 200)}`)
 }
 
+/** What a call was for, how it ended, and how long its answer took in seconds. */
+export type Observe = (
+  kind: Resource['kind'] | 'none',
+  method: string,
+  status: number,
+  seconds: number,
+) => void
+
 /** Mounts everything below `/v2`; each route asks the doorman itself. */
-export function mountRoutes(app: Hono<ApiEnv>, store: OciStore, doorman: Doorman): void {
+export function mountRoutes(
+  app: Hono<ApiEnv>,
+  store: OciStore,
+  doorman: Doorman,
+  observe?: Observe,
+): void {
   const table = routeTable(store)
 
-  const dispatch = (request: Request, env: ListenerEnv): Promise<Response> => {
+  const dispatch = (
+    request: Request,
+    env: ListenerEnv,
+    found: (kind: Resource['kind']) => void,
+  ): Promise<Response> => {
     store.ready()
     const { path, query } = splitUrl(request.url)
     const resource = readPath(path)
+    found(resource.kind)
     const methods = table[resource.kind]
     // one kind's routes take that kind: the compiler can not follow the pair
     const route = methods?.[request.method as Method] as Route<Resource['kind']> | undefined
@@ -124,11 +143,20 @@ export function mountRoutes(app: Hono<ApiEnv>, store: OciStore, doorman: Doorman
   }
 
   const handle = async (request: Request, env: ListenerEnv, requestId: string) => {
-    try {
-      return await dispatch(request, env)
-    } catch (error) {
-      return errorResponse(error, { request, requestId, log: store.log })
+    const begun = performance.now()
+    let kind: Resource['kind'] | 'none' = 'none'
+    const respond = async () => {
+      try {
+        return await dispatch(request, env, (found) => {
+          kind = found
+        })
+      } catch (error) {
+        return errorResponse(error, { request, requestId, log: store.log })
+      }
     }
+    const response = await respond()
+    observe?.(kind, request.method, response.status, (performance.now() - begun) / SECOND)
+    return response
   }
   for (const path of ['/v2', '/v2/*']) {
     app.all(path, (c) => handle(c.req.raw, (c.env ?? {}) as ListenerEnv, c.get('requestId')))

@@ -49,8 +49,9 @@ export interface RegistryBed extends AsyncDisposable {
 export async function registryBed(
   settings: Partial<v.InferInput<typeof OciConfig>> = {},
   now: () => number = Date.now,
+  parent = FAST,
 ): Promise<RegistryBed> {
-  const folder = await mkdtemp(join(FAST, 'slipway-oci-'))
+  const folder = await mkdtemp(join(parent, 'slipway-oci-'))
   const logged: string[] = []
   const log = createLog('debug', { write: (line) => void logged.push(line) })
   const db = await openDb({ url: `file:${join(folder, 'slipway.db')}` })

@@ -113,7 +113,7 @@ class Play {
       const message = `the maintenance OS has no ${target}`
       return await this.#fail('provision-dispatcher.service', message)
     }
-    this.#stage('writing')
+    if (units.length > 0) this.#stage('writing')
     for (const [index, unit] of units.entries()) {
       if (!(await this.#writeUnit(unit, index, units.length))) return 'off'
       if (unit.name === script.failsAt) return await this.#fail(unit.name)
@@ -121,7 +121,7 @@ class Play {
       if (unit.name === script.crashesAt) return 'crashed'
     }
     if (script.failsAt !== undefined) return await this.#fail(script.failsAt)
-    this.#parts.disk.finished()
+    if (units.length > 0) this.#parts.disk.finished()
     this.#stage('finishing')
     await this.#progress({ phase: 'finishing', percent: 100 })
     return await this.#report({ status: 'success' })
@@ -162,7 +162,10 @@ class Play {
       boot_id: this.#bootId,
       serial,
       uuid,
-      target_disk: { path, serial: disk.serial, wwn: disk.wwn },
+      // A target without a disk claims none: a retry would consent to it.
+      ...(recipe.target_disk === undefined
+        ? {}
+        : { target_disk: { path, serial: disk.serial, wwn: disk.wwn } }),
       inventory: inventory(path),
     }
     const givesUpAt = now() + claimPatienceMs

@@ -65,6 +65,7 @@ const UNITS: Readonly<Record<string, readonly Unit[]>> = {
     unit('bootloader-linux.service', 12_000),
     unit('config-drive.service', 2_000),
   ],
+  'inspect.target': [],
   'install-windows.target': [
     unit('partition.service', 4_000),
     unit('image-windows.service', 120_000, 10),

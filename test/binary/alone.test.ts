@@ -76,3 +76,15 @@ test('it serves from an empty folder and ends with 0 on SIGTERM', async () => {
     expect(await serving.stop()).toBe(0)
   }
 }, 60_000)
+
+test('of two on one data folder the second is refused, naming the first', async () => {
+  await using folder = await scratch()
+  const dataDir = join(folder.path, 'data')
+  const serving = await startServe({ command: [executable()], cwd: folder.path, dataDir })
+  const again = await run([executable(), 'serve', '--data', dataDir], { cwd: folder.path })
+  expect(again).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining(`pid ${serving.process.pid} on`),
+  })
+  await serving.stop()
+})

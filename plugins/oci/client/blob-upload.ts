@@ -4,7 +4,7 @@ import { MiB } from '../../../core/units.ts'
 import { clientFaults } from './faults.ts'
 import { startPatience } from './patience.ts'
 import { pieceBytes } from './piece-size.ts'
-import type { Registry, UploadSession } from './registry.ts'
+import type { Registry } from './registry.ts'
 import { pushScope } from './scope.ts'
 import {
   type BlobSource,
@@ -14,6 +14,7 @@ import {
   unwatched,
 } from './transfer.ts'
 import { createUploadMemory, type UploadMemory } from './upload-memory.ts'
+import type { UploadSession } from './upload-requests.ts'
 
 export interface UploadOptions extends TransferOptions {
   /** Repository of the same registry that has the blob. */
@@ -124,7 +125,7 @@ class Upload {
     const location = await this.#memory.recall(this.#key)
     if (location === undefined) return undefined
     const { signal } = this.#options
-    const session = await this.#registry.uploadStatus(this.#repository, location, signal)
+    const session = await this.#registry.uploads.status(this.#repository, location, signal)
     if (session && session.offsetBytes <= this.#source.blob.size) {
       this.#resumedFromMemory = true
       return session
@@ -147,10 +148,10 @@ class Upload {
   async #start(mount: { readonly digest: string; readonly from?: string }) {
     const { signal } = this.#options
     try {
-      return await this.#registry.startUpload(this.#repository, mount, signal)
+      return await this.#registry.uploads.start(this.#repository, mount, signal)
     } catch (error) {
       if (!(error instanceof Fault) || error.kind.retry || error.kind.status >= 500) throw error
-      return this.#registry.startUpload(this.#repository, undefined, signal)
+      return this.#registry.uploads.start(this.#repository, undefined, signal)
     }
   }
 
@@ -161,7 +162,7 @@ class Upload {
     const to = Math.min(size, from + most)
     const body = { sizeBytes: to - from, open: () => this.#counted(from, to) }
     const { signal } = this.#options
-    const next = await this.#registry.sendPiece(this.#repository, session, body, signal)
+    const next = await this.#registry.uploads.send(this.#repository, session, body, signal)
     if (next === 'gone') {
       await this.#memory.forget(this.#key)
       throw clientFaults.busy(`${this.#registry.origin} has forgotten the upload`)
@@ -183,7 +184,7 @@ class Upload {
     if (++this.#misses >= MOST_MISSES) {
       this.#misses = 0
       await this.#memory.forget(this.#key)
-      await this.#registry.cancelUpload(this.#repository, location)
+      await this.#registry.uploads.cancel(this.#repository, location)
     }
     throw clientFaults.busy(`${this.#registry.origin} stands at another place of the upload`)
   }
@@ -193,7 +194,13 @@ class Upload {
     const body =
       whole && size > 0 ? { sizeBytes: size, open: () => this.#counted(0, size) } : undefined
     const { signal } = this.#options
-    const done = await this.#registry.commitUpload(this.#repository, location, digest, body, signal)
+    const done = await this.#registry.uploads.commit(
+      this.#repository,
+      location,
+      digest,
+      body,
+      signal,
+    )
     await this.#memory.forget(this.#key)
     if (!done) throw clientFaults.busy(`${this.#registry.origin} has forgotten the upload`)
   }

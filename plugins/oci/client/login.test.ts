@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MINUTE } from '../../../core/units.ts'
 import { digestOf } from '../digest.ts'
+import { bodyOf } from './body.ts'
 import { readLogins } from './login-files.ts'
-import { bodyOf, Registry } from './registry.ts'
+import { Registry } from './registry.ts'
 import type { Credentials } from './tokens.ts'
 import { createTransport } from './transport.ts'
 
@@ -84,7 +85,7 @@ describe('the token flow', () => {
     expect(Object.fromEntries(first?.url.searchParams ?? [])).toEqual({
       ...{ service: 'reg', scope: 'repository:a/b:pull', account: 'ada', client_id: 'slipway' },
     })
-    await client.startUpload('a/b', { digest: DIGEST, from: 'c/d' })
+    await client.uploads.start('a/b', { digest: DIGEST, from: 'c/d' })
     expect(token.asked[1]?.url.searchParams.getAll('scope')).toEqual([
       'repository:a/b:pull,push',
       'repository:c/d:pull',
@@ -244,7 +245,7 @@ test('a body is sent again when a login was asked for in the middle', async () =
   )
   await using client = registryAt(registry.origin, login)
   const session = { location: `${registry.origin}/v2/a/blobs/uploads/1`, offsetBytes: 0 }
-  const next = await client.sendPiece('a', session, bodyOf(new TextEncoder().encode('hello')))
+  const next = await client.uploads.send('a', session, bodyOf(new TextEncoder().encode('hello')))
   expect(next).toMatchObject({ offsetBytes: 5 })
 })
 

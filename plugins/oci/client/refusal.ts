@@ -3,7 +3,7 @@ import * as v from 'valibot'
 import type { Fault } from '../../../core/faults.ts'
 import { clientFaults } from './faults.ts'
 import { readText } from './read-text.ts'
-import { type Answer, header } from './transport.ts'
+import { type Answer, type Exchange, header, type Transport } from './transport.ts'
 
 /** The body of a refusal; many send others. */
 const Errors = v.object({
@@ -43,4 +43,16 @@ export async function refusal(answer: Answer, what: string): Promise<Fault> {
     return clientFaults.protocol(`${url.host} did not ${what}: it answered ${status}`)
   }
   return clientFaults.refused(sentence)
+}
+
+/** Sends, and throws a fault unless the answer's status is one of the good ones. */
+export async function expectAnswer(
+  transport: Transport,
+  exchange: Exchange,
+  good: readonly number[],
+  what: string,
+): Promise<Answer> {
+  const answer = await transport.send(exchange)
+  if (good.includes(answer.status)) return answer
+  throw await refusal(answer, what)
 }

@@ -28,6 +28,7 @@ const LINE_MS = 10 * SECOND
 const EVENT_MS = SECOND
 /** The rate is that of the last so many ms. */
 const RATE_MS = 5 * SECOND
+const MARK_MS = 100
 
 const WORDS: Readonly<Record<Outcome, string>> = {
   present: 'is there already',
@@ -114,7 +115,8 @@ export function showProgress(out: CommandOutput, now: () => number = Date.now): 
       if (row) row.atBytes = atBytes
       moved += movedBytes
       const at = now()
-      marks.push({ at, bytes: moved })
+      const before = marks.at(-1)
+      if (!before || at - before.at >= MARK_MS) marks.push({ at, bytes: moved })
       while (marks.length > 2 && at - (marks[0]?.at ?? at) > RATE_MS) marks.shift()
       tell()
     },

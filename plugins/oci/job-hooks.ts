@@ -29,6 +29,9 @@ function endOf({ images, credentials, log }: JobHookParts) {
   }
 }
 
+/** Jobs that are remembered at most; what an older one leaves goes at the next start. */
+const MOST_HELD = 10_000
+
 /** What the hooks of jobs do here. */
 export interface JobHooks {
   open(scope: AsyncDisposableStack): Promise<void>
@@ -42,27 +45,44 @@ export interface JobHooks {
  * they live, and for nobody once they are over.
  */
 export function createJobHooks(parts: JobHookParts): JobHooks {
-  const { jobs, images, credentials, pulls } = parts
+  const { jobs, images, credentials, pulls, log } = parts
   const end = endOf(parts)
   /** Jobs that may have something here. */
   const held = new Set<string>()
-  /** Ends under way; a stop of the appliance waits for them. */
-  const ending = new Set<Promise<void>>()
+  /** Writes under way; a stop of the appliance waits for them. */
+  const writing = new Set<Promise<void>>()
+  const begin = (work: Promise<void>): void => {
+    const over = work.finally(() => writing.delete(over))
+    writing.add(over)
+  }
+  const remember = (jobId: string): void => {
+    const [oldest] = held
+    if (held.size >= MOST_HELD && oldest !== undefined) held.delete(oldest)
+    held.add(jobId)
+  }
+  /** Without it the image would be held for an hour from the submit. */
+  const keep = (jobId: string) =>
+    images.keep(jobId).catch((err: unknown) => {
+      log.error({ job: jobId, err }, 'the image of the job is not held for longer than an hour')
+    })
 
   return {
     async open(scope) {
       // What a crash left: jobs that ended while nobody looked.
       for (const id of await images.holders()) {
-        if (isAlive(await jobs.get(id))) held.add(id)
-        else await end(id)
+        if (!isAlive(await jobs.get(id))) await end(id)
+        else {
+          remember(id)
+          await keep(id)
+        }
       }
-      scope.defer(async () => void (await Promise.all(ending)))
+      scope.defer(async () => void (await Promise.all(writing)))
     },
 
     async submit(submission) {
       const { recipe, by, jobId } = submission
       submission.recipe = await images.pin(recipe, by, jobId)
-      if (jobId !== undefined && submission.recipe !== recipe) held.add(jobId)
+      if (jobId !== undefined && submission.recipe !== recipe) remember(jobId)
     },
 
     async prepare(run) {
@@ -70,7 +90,7 @@ export function createJobHooks(parts: JobHookParts): JobHooks {
       await run.step('oci.credential', async () => {
         const image = await images.hold(run.recipe, run.job.id)
         if (!image) return
-        held.add(run.job.id)
+        remember(run.job.id)
         const [base_url = ''] = run.jobDocument.base_urls
         const login = await credentials.make(run.job.id, image)
         run.jobDocument = { ...run.jobDocument, registry: { base_url, ...login } }
@@ -79,10 +99,12 @@ export function createJobHooks(parts: JobHookParts): JobHooks {
 
     changed(job) {
       credentials.changed(job)
-      if (isAlive(job) || !held.delete(job.id)) return
+      if (!held.has(job.id)) return
+      if (job.status === 'queued') return begin(keep(job.id))
+      if (isAlive(job)) return
+      held.delete(job.id)
       pulls.forget(job.id)
-      const ended = end(job.id).finally(() => ending.delete(ended))
-      ending.add(ended)
+      begin(end(job.id))
     },
   }
 }

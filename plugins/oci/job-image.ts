@@ -33,6 +33,8 @@ export interface JobImages {
   pin(recipe: Recipe, by: Principal, jobId: string | undefined): Promise<Recipe>
   /** The pinned image of a recipe, held for as long as its job lives. Throws `oci.unknown-image` when it is gone. */
   hold(recipe: Recipe, jobId: string): Promise<JobImage | undefined>
+  /** The job of a pinned image has its row: the image is held as long as that lives. */
+  keep(jobId: string): Promise<void>
   release(jobId: string): Promise<void>
   /** Jobs that hold something. */
   holders(): Promise<readonly string[]>
@@ -153,6 +155,15 @@ export function createJobImages({ db, now, judge, isOurs }: JobImageParts): JobI
         await lease(tx, jobId, image, now() + JOB_MS)
         return image
       })
+    },
+    async keep(jobId) {
+      const until = now() + JOB_MS
+      await db.write((tx) =>
+        tx
+          .update(leases)
+          .set({ until })
+          .where(eq(leases.holder, `${HOLDER}${jobId}`)),
+      )
     },
     async release(jobId) {
       await db.write((tx) => tx.delete(leases).where(eq(leases.holder, `${HOLDER}${jobId}`)))

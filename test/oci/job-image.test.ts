@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+
+import { Database } from 'bun:sqlite'
 import { describe, expect, test } from 'bun:test'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -85,6 +87,17 @@ describe('an image that a job is to install', () => {
     const request = { server_serial: machine.serial, recipe: { ...recipe, oci_url: url } }
     const { status, body } = await running.send('POST', '/api/v1/jobs?dry_run=true', request)
     expect({ status, body }).toMatchObject({ status: 200, body: { dry_run: true } })
+  })
+
+  test('is held for as long as its job waits, however long that is', async () => {
+    await using stage = await ready()
+    const { running, machine } = stage
+    await accessBed(running).pushImage('os-images/debian', '13')
+    await post(running, machine.serial, { recipe })
+    await running.stop()
+    using db = new Database(join(running.dataDir, 'slipway.db'))
+    const [lease] = db.query('select until from oci_leases').all() as { until: number }[]
+    expect(lease?.until).toBeGreaterThan(Date.now() + 365 * 86_400_000)
   })
 
   test('of another registry is none of ours: no login for it goes to the machine', async () => {

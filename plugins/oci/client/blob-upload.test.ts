@@ -193,6 +193,22 @@ test('an answer to the last request that got lost is found out by asking for the
   expect(log.filter((method) => method === 'PUT')).toHaveLength(1)
 })
 
+test('a source that can not be read ends it at once, in its own words', async () => {
+  const { registry, log } = play()
+  const unreadable: BlobSource = {
+    ...source,
+    async *open(from, to) {
+      yield content.subarray(from, from + 1_000)
+      throw new Error(`the disk has no bytes ${from} to ${to}`)
+    },
+  }
+  const started = performance.now()
+  expect(uploadBlob(registry, 'a', unreadable, options)).rejects.toThrow('the disk has no bytes')
+  await uploadBlob(registry, 'a', unreadable, options).catch(() => {})
+  expect(performance.now() - started).toBeLessThan(10_000)
+  expect(log).not.toContain('PUT')
+})
+
 test('no patience: the first failure ends it', async () => {
   const { registry } = play({
     answer: (method) => (method === 'POST' ? new Response(null, { status: 503 }) : undefined),

@@ -117,6 +117,8 @@ export function createTransport(parts: TransportParts): Transport {
       return { status: statusCode, headers: headers as Headers, body: answer, url }
     } catch (cause) {
       exchange.signal?.throwIfAborted()
+      // A file that can not be read on this side says nothing about the line.
+      if (watch.unreadable) throw watch.unreadable.error
       throw networkFault(url, watch.silent ? watch.reason : cause)
     }
   }
@@ -176,6 +178,7 @@ function silenceWatch(idleMs: number, outer: AbortSignal | undefined) {
   const silence = new AbortController()
   const reason = new Error(`nothing moved for ${idleMs / SECOND} s`)
   let timer = setTimeout(() => silence.abort(reason), idleMs)
+  let unreadable: { readonly error: unknown } | undefined
   const moved = () => {
     clearTimeout(timer)
     timer = setTimeout(() => silence.abort(reason), idleMs)
@@ -186,10 +189,18 @@ function silenceWatch(idleMs: number, outer: AbortSignal | undefined) {
     get silent() {
       return silence.signal.aborted
     },
+    get unreadable() {
+      return unreadable
+    },
     async *over(pieces: AsyncIterable<Uint8Array>) {
-      for await (const piece of pieces) {
-        moved()
-        yield piece
+      try {
+        for await (const piece of pieces) {
+          moved()
+          yield piece
+        }
+      } catch (error) {
+        unreadable = { error }
+        throw error
       }
       moved()
     },

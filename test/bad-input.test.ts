@@ -90,7 +90,7 @@ test.each([
   ['GET', '/api/v1/jobs/none/events'],
   ['GET', '/api/v1/jobs/none/log'],
   ['GET', '/nothing/here'],
-  ['GET', '/v2/'],
+  ['GET', '/v3/'],
 ])('%s %s answers 404 with a code', async (method, path) => {
   const answer = await running.send(method, path)
   expect({ status: answer.status, code: answer.body.code }).toEqual({

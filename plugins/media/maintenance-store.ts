@@ -53,6 +53,9 @@ export function createMaintenanceStore(folder: string, now: () => number): Maint
   const recordPath = join(folder, 'current.json')
   const imagePath = (sha256: string) => join(folder, imageName(sha256))
 
+  /** Names of what is being received: the start clears up after an earlier process, not after this one. */
+  const coming = new Set<string>()
+
   /** Changes come one after the other: an image must not go between its choice and its hold. */
   let tail: Promise<unknown> = Promise.resolve()
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -128,13 +131,15 @@ export function createMaintenanceStore(folder: string, now: () => number): Maint
     async open(isOver) {
       await mkdir(holds, { recursive: true, mode: 0o700 })
       for (const name of await readdir(folder)) {
-        if (name.startsWith(INCOMING)) await rm(join(folder, name))
+        if (name.startsWith(INCOMING) && !coming.has(name)) await rm(join(folder, name))
       }
       await inTurn(() => letGo(isOver))
     },
     current,
     async import({ body, source, sha256: expected, announcedBytes }) {
-      const temporary = join(folder, `${INCOMING}${Bun.randomUUIDv7()}`)
+      const name = `${INCOMING}${Bun.randomUUIDv7()}`
+      const temporary = join(folder, name)
+      coming.add(name)
       try {
         const received = await receive(temporary, body, announcedBytes)
         if (expected !== undefined && received.sha256 !== expected) {
@@ -147,6 +152,7 @@ export function createMaintenanceStore(folder: string, now: () => number): Maint
         await inTurn(() => adopt(temporary, record))
         return record
       } finally {
+        coming.delete(name)
         await rm(temporary, { force: true })
       }
     },

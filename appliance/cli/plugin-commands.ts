@@ -30,13 +30,13 @@ const declared = (words: readonly string[], command: DeclaredCommand): CliComman
   run: (call) =>
     command.call({
       ...call,
-      confirmed: (question) => confirmed(call, question),
+      confirmed: (question) => confirmed(call, question, ['slipway', ...words].join(' ')),
       usage: (message) => usageProblem(message, ['slipway', ...words].join(' ')),
     }),
 })
 
-async function confirmed({ flags }: Call, question: string): Promise<boolean> {
+async function confirmed({ flags }: Call, question: string, hint: string): Promise<boolean> {
   if (flags.on('yes')) return true
-  if (!canAsk()) throw usageProblem('without a terminal it needs --yes')
+  if (!canAsk()) throw usageProblem('without a terminal it needs --yes', hint)
   return confirm(question)
 }

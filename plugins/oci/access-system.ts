@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { join } from 'node:path'
 import { isOurHost } from '../../core/addresses.ts'
+import type { Principal } from '../../core/auth/auth.ts'
 import type { Routes } from '../../core/hooks.ts'
 import type { Host } from '../../core/plugin.ts'
 import { createThrottle } from '../../core/throttle.ts'
 import { MINUTE } from '../../core/units.ts'
+import type { OciAction } from '../../schemas/oci-policy.ts'
 import type { Denial, Doorman } from './access.ts'
 import type { OciConfig } from './config.ts'
 import { createDoorman } from './doorman.ts'
@@ -29,6 +31,8 @@ const MOST_TRIES = 10
 export interface AccessSystem {
   readonly doorman: Doorman
   readonly jobs: JobHooks
+  /** What who logged in at the API may see of a repository. */
+  maySee(principal: Principal, action: OciAction, repository: string): boolean
   /** To be called with every event of the registry. */
   watch(event: OciEvent): void
   open(scope: AsyncDisposableStack): Promise<void>
@@ -72,6 +76,8 @@ export function createAccessSystem(
   return {
     doorman,
     jobs: jobHooks,
+    maySee: ({ name, role, groups = [] }, action, repository) =>
+      policies.judge.may({ kind: 'user', name, role, groups }, action, repository),
     watch: pulls.watch,
     async open(scope) {
       acked = scope.use(openAckedBytes(log))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { type Context, Hono, type MiddlewareHandler } from 'hono'
 import * as v from 'valibot'
-import type { Auth } from '../../core/auth/auth.ts'
+import type { Auth, Principal } from '../../core/auth/auth.ts'
 import type { ApiEnv } from '../../core/http/env.ts'
 import { fromCursor, limitOf, onlyQuery, toCursor, wordOf } from '../../core/http/query.ts'
 import { checked, parseJson, readBody, readJson } from '../../core/http/read-json.ts'
@@ -13,6 +13,7 @@ import {
   OciPlanRequest,
   OciQuotaRequest,
   type OciQuotas,
+  type OciRepository,
   OciRescanRequest,
   OciRetentionRequest,
   OciRollbackRequest,
@@ -20,6 +21,7 @@ import {
   type OciScrubStatus,
   type OciTask,
 } from '../../schemas/oci-admin.ts'
+import type { OciAction } from '../../schemas/oci-policy.ts'
 import type { Care, Held } from './care.ts'
 import { careFaults } from './care-faults.ts'
 import { removeRepository } from './care-remove.ts'
@@ -76,12 +78,33 @@ function pageOf(c: Ctx): { limit: number; after: string } {
   }
 }
 
-function repositoryRoutes(app: Hono<ApiEnv>, store: OciStore): void {
+/** May this caller see so much of a repository? */
+export type MaySee = (principal: Principal, action: OciAction, repository: string) => boolean
+
+function repositoryRoutes(app: Hono<ApiEnv>, store: OciStore, maySee: MaySee): void {
+  /** What policies hide is as if it were not there. */
+  const seen: MiddlewareHandler<ApiEnv> = async (c, next) => {
+    const name = c.req.param('name') ?? ''
+    const action = c.req.path.split('/')[6] === 'manifests' ? 'pull' : 'list'
+    if (!maySee(c.get('principal'), action, name)) {
+      throw careFaults.notFound(`there is no repository ${name.slice(0, 200)}`)
+    }
+    await next()
+  }
+  app.use('/repositories/:name', seen)
+  app.use('/repositories/:name/*', seen)
   app.get('/repositories', async (c) => {
     onlyQuery(c, ['limit', 'cursor', 'prefix'])
     const { limit, after } = pageOf(c)
     const prefix = c.req.query('prefix') ?? ''
-    const found = await repositoriesAfter(store, { after, prefix, limit: limit + 1 })
+    const found: OciRepository[] = []
+    for (let from = after; found.length <= limit; ) {
+      const some = await repositoriesAfter(store, { after: from, prefix, limit: limit + 1 })
+      found.push(...some.filter(({ name }) => maySee(c.get('principal'), 'list', name)))
+      const last = some.at(-1)
+      if (!last || some.length <= limit) break
+      from = last.name
+    }
     const { shown, ...next } = paged(found, limit, ({ name }) => name)
     return c.json({ repositories: shown, ...next })
   })
@@ -114,14 +137,14 @@ function repositoryRoutes(app: Hono<ApiEnv>, store: OciStore): void {
   })
 }
 
-function uploadRoutes(app: Hono<ApiEnv>, { uploads, config }: OciStore): void {
+function uploadRoutes(app: Hono<ApiEnv>, { uploads, config }: OciStore, maySee: MaySee): void {
   app.get('/uploads', (c) => {
     onlyQuery(c, ['limit', 'cursor'])
     const { limit, after } = pageOf(c)
     const found = uploads
       .list()
       .toSorted((a, b) => (a.id < b.id ? -1 : 1))
-      .filter(({ id }) => id > after)
+      .filter(({ id, repository }) => id > after && maySee(c.get('principal'), 'list', repository))
     const { shown, ...next } = paged(found, limit, ({ id }) => id)
     return c.json({ uploads: shown.map((one) => uploadView(one, config.upload_ttl_ms)), ...next })
   })
@@ -270,7 +293,12 @@ function taskRoutes(app: Hono<ApiEnv>, { tasks }: Care): void {
 }
 
 /** `/api/v1/oci`: reading asks for a viewer, everything else for an admin. */
-export function mountCare(api: Hono<ApiEnv>, store: OciStore, care: Care, auth: Auth): void {
+export function mountCare(
+  api: Hono<ApiEnv>,
+  store: OciStore,
+  care: Care,
+  { auth, maySee }: { readonly auth: Auth; readonly maySee: MaySee },
+): void {
   const app = new Hono<ApiEnv>()
   const adminChanges: MiddlewareHandler<ApiEnv> = async (c, next) => {
     if (!['GET', 'HEAD'].includes(c.req.method)) auth.require(c.get('principal'), 'admin')
@@ -278,8 +306,8 @@ export function mountCare(api: Hono<ApiEnv>, store: OciStore, care: Care, auth: 
     await next()
   }
   app.use(adminChanges)
-  repositoryRoutes(app, store)
-  uploadRoutes(app, store)
+  repositoryRoutes(app, store, maySee)
+  uploadRoutes(app, store, maySee)
   gcRoutes(app, store, care)
   scrubRoutes(app, store, care)
   ruleRoutes(app, store, care)

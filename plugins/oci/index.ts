@@ -73,7 +73,7 @@ export const oci = definePlugin({
       const { store, access, care, observe } = parts()
       access.mount(routes)
       routes.describe(careOperations)
-      mountCare(routes.api, store, care, host.auth)
+      mountCare(routes.api, store, care, { auth: host.auth, maySee: access.maySee })
       mountRoutes(routes.open, store, access.doorman, observe)
     })
   },

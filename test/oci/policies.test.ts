@@ -123,6 +123,31 @@ describe('where policies name a repository', () => {
     expect(json.repositories).toEqual(['os/debian', 'secret/keys', 'tools/partition'])
   })
 
+  test('the API hides what may not be seen, as if it were not there', async () => {
+    const api = '/api/v1/oci'
+    const names = async (who: string, limit = 100) => {
+      const authorization = logins[who] ?? ''
+      const { json } = await bed.ask('GET', `${api}/repositories?limit=${limit}`, { authorization })
+      return json.repositories.map(({ name }: { name: string }) => name)
+    }
+    expect(await names('vera')).toEqual(['tools/partition'])
+    // The first that may be seen stands behind two that may not.
+    expect(await names('vera', 1)).toEqual(['tools/partition'])
+    const debian = `${api}/repositories/os%2Fdebian`
+    const absent = `${api}/repositories/os%2Fnothing`
+    for (const path of ['', '/tags', '/manifests/13', '/tags/13/history']) {
+      expect([path, await status('vera', 'GET', debian + path)]).toEqual([path, 404])
+      expect([path, await status('vera', 'GET', absent + path)]).toEqual([path, 404])
+    }
+    expect(await status('ivan', 'GET', `${debian}/manifests/13`)).toBe(200)
+    expect(await status('ivan', 'GET', `${debian}/tags`)).toBe(404)
+    await bed.ask('POST', upload, { authorization: logins['ivan'] ?? '' })
+    const seen = await bed.ask('GET', `${api}/uploads`, { authorization: logins['vera'] ?? '' })
+    expect(seen.json.uploads).toEqual([])
+    const all = await bed.ask('GET', `${api}/uploads`, { authorization: admin })
+    expect(all.json.uploads.length).toBeGreaterThan(0)
+  })
+
   test('a mount from where one may not pull is as if nothing were there', async () => {
     const from = (digest: string) => `/v2/mine/x/blobs/uploads/?mount=${digest}&from=secret/keys`
     const authorization = logins['olga'] ?? ''

@@ -101,7 +101,8 @@ function isAlive(pid: number): boolean {
 async function removeOld(folder: string, now: number): Promise<void> {
   for (const name of await readdir(folder)) {
     const path = join(folder, name)
-    const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: now }))
-    if (now - mtimeMs > LONGEST_MS) await rm(path, { force: true })
+    // Another process may remove it meanwhile.
+    const found = await stat(path).catch(ignoreMissing)
+    if (found && now - found.mtimeMs > LONGEST_MS) await rm(path, { force: true })
   }
 }

@@ -106,11 +106,13 @@ async function pullArtifact(
 const packed = (path: string) => `${path}.packed`
 
 async function mustBeFree(path: string): Promise<void> {
-  const old = await lstat(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined
-    throw error
-  })
-  if (old) throw clientFaults.content(`${path} is there already: remove it, or pull to elsewhere`)
+  if (!(await lstat(path).catch(ignoreMissing))) return
+  throw clientFaults.content(`${path} is there already: remove it, or pull to elsewhere`)
+}
+
+const ignoreMissing = (error: NodeJS.ErrnoException) => {
+  if (error.code === 'ENOENT') return undefined
+  throw error
 }
 
 async function filesFor(
@@ -118,8 +120,7 @@ async function filesFor(
   files: readonly PulledFile[],
   output: string,
 ) {
-  const isFolder =
-    output.endsWith('/') || (await stat(output).catch(() => undefined))?.isDirectory()
+  const isFolder = output.endsWith('/') || (await stat(output).catch(ignoreMissing))?.isDirectory()
   const [layer, ...others] = files.length > 0 ? files.map((file) => file.layer) : layers
   if (
     !isFolder &&

@@ -94,6 +94,37 @@ test('a read that fails ends the copy, once the others are over', async () => {
   await sink.abandon()
 })
 
+test('a copy behind a read that failed ends when its own reads are over', async () => {
+  await using file = await open(join(folder.path, 'behind'), 'w')
+  const sink = new ImageSink(file, MiB)
+  await sink.begin(10, () => Promise.reject(new Error('gone')))
+  let over = false
+  const attempt = sink.copy(10, async () => {
+    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve))
+    over = true
+  })
+  await expect(attempt).rejects.toThrow('gone')
+  expect(over).toBe(true)
+  await sink.abandon()
+})
+
+test('a read that goes on behind is in its place at the end, and its failure is told', async () => {
+  const path = join(folder.path, 'behind')
+  await using file = await open(path, 'w')
+  const bytes = content(3 * MiB)
+  const sink = new ImageSink(file, bytes.length)
+  const fill = reversed(bytes)
+  for (let at = 0; at < bytes.length; at += 1_000) {
+    const size = Math.min(1_000, bytes.length - at)
+    await sink.begin(size, (room, inside) => fill(room, at + inside))
+  }
+  expect(await sink.end()).toBe(digest(bytes))
+  const failing = new ImageSink(file, SECTOR)
+  await failing.begin(SECTOR, () => Promise.reject(new Error('gone')))
+  await expect(failing.end()).rejects.toThrow('gone')
+  await failing.abandon()
+})
+
 test('a disk that is full is told, also when only the last bytes do not fit', async () => {
   await using file = await open('/dev/full', 'w')
   for (const sizeBytes of [SECTOR, 4 * MiB]) {

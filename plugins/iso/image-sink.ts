@@ -26,6 +26,16 @@ function later<T>(work: Promise<T>): Promise<T> {
   return work
 }
 
+/** Waits for both, whatever comes of them: nothing is under way any more when it throws. */
+async function both(first: Promise<unknown>, second: Promise<unknown>): Promise<void> {
+  later(second)
+  try {
+    await first
+  } finally {
+    await second
+  }
+}
+
 async function writeAll(file: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
     const { bytesWritten } = await file.write(bytes, done, bytes.length - done, at + done)
@@ -96,16 +106,21 @@ export class ImageSink {
   /** Takes `sizeBytes` from elsewhere. When it returns or throws, no read is under way any more. */
   async copy(sizeBytes: number, fill: Fill): Promise<void> {
     try {
-      for (let at = 0; at < sizeBytes; ) {
-        const piece = this.#piece(this.#count)
-        const room = this.#room.subarray(0, sizeBytes - at)
-        piece.read = later(Promise.all([piece.read, fill(room, at)]))
-        at += room.length
-        await this.#advance(room.length)
-      }
+      await this.begin(sizeBytes, fill)
       await Promise.all(this.#reads())
     } finally {
       await Promise.allSettled(this.#reads())
+    }
+  }
+
+  /** The same, but the last reads go on behind; what fails of them is thrown by a later call. */
+  async begin(sizeBytes: number, fill: Fill): Promise<void> {
+    for (let at = 0; at < sizeBytes; ) {
+      const piece = this.#piece(this.#count)
+      const room = this.#room.subarray(0, sizeBytes - at)
+      piece.read = later(both(piece.read, fill(room, at)))
+      at += room.length
+      await this.#advance(room.length)
     }
   }
 

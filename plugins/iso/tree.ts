@@ -87,8 +87,8 @@ export const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
 async function finish(name: string, { path, content, children }: Draft): Promise<IsoNode> {
   if (content === undefined || content === 'directory') {
     const sorted = [...children].sort(([a], [b]) => byText(a, b))
-    const nodes: IsoNode[] = []
-    for (const [childName, child] of sorted) nodes.push(await finish(childName, child))
+    // At once: thousands of files would wait for each other's sizes.
+    const nodes = await Promise.all(sorted.map(([childName, child]) => finish(childName, child)))
     const directoryCount = nodes.filter((node) => node.kind === 'directory').length
     return { kind: 'directory', name, path, children: nodes, directoryCount }
   }

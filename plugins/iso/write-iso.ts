@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import { open, readFile, rename, rm } from 'node:fs/promises'
+import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises'
 import { sentence } from '../../core/faults.ts'
+import { KiB } from '../../core/units.ts'
 import { LARGEST_PATCHED, withBootInfoTable } from './boot-info-table.ts'
 import { isoFaults } from './faults.ts'
-import { ImageSink } from './image-sink.ts'
+import { type Fill, ImageSink } from './image-sink.ts'
 import { type IsoLayout, type IsoOptions, planIso } from './layout.ts'
 import { SECTOR } from './sector.ts'
 import { structures } from './structures.ts'
@@ -22,24 +23,65 @@ const unreadable = (source: string, path: string, cause?: unknown) =>
     cause === undefined ? {} : { cause },
   )
 
-/** Copies exactly the planned number of bytes; a file that grew or shrank since has no place. */
-async function copyFile(
-  source: string,
-  { path, sizeBytes }: IsoFile,
-  sink: ImageSink,
-): Promise<void> {
-  const failed = (cause: unknown) => {
+/** Opens a file that still has its planned size. */
+async function openPlanned(source: string, { path, sizeBytes }: IsoFile): Promise<FileHandle> {
+  const file = await open(source, 'r').catch((cause: unknown) => {
     throw unreadable(source, path, cause)
-  }
-  await using file = await open(source, 'r').catch(failed)
-  if ((await file.stat()).size !== sizeBytes) throw unreadable(source, path)
-  await sink.copy(sizeBytes, async (room, at) => {
+  })
+  if ((await file.stat()).size === sizeBytes) return file
+  await file.close()
+  throw unreadable(source, path)
+}
+
+/** Fills a buffer from an open file; one that shrank since has no place. */
+const fillFrom =
+  (file: FileHandle, source: string, path: string): Fill =>
+  async (room, at) => {
     for (let done = 0; done < room.length; ) {
-      const { bytesRead } = await file.read(room, done, room.length - done, at + done).catch(failed)
+      const { bytesRead } = await file
+        .read(room, done, room.length - done, at + done)
+        .catch((cause: unknown) => {
+          throw unreadable(source, path, cause)
+        })
       if (bytesRead === 0) throw unreadable(source, path)
       done += bytesRead
     }
-  })
+  }
+
+/** Up to this size the next file is opened before one has been read, in bytes. */
+const SMALL = 64 * KiB
+/** Small files that are open at once. */
+const MOST_OPEN = 16
+
+/** Many small files are read at once: each alone would wait for its open, its read and its close. */
+class SmallFiles {
+  readonly #open = new Set<Promise<void>>()
+
+  async copy(source: string, file: IsoFile, sink: ImageSink): Promise<void> {
+    while (this.#open.size >= MOST_OPEN) await Promise.race(this.#open)
+    await sink.begin(file.sizeBytes, (room, at) => {
+      const read = this.#read(source, file, room, at)
+      const ended = read.catch(() => undefined).finally(() => this.#open.delete(ended))
+      this.#open.add(ended)
+      return read
+    })
+  }
+
+  async #read(source: string, planned: IsoFile, room: Uint8Array, at: number): Promise<void> {
+    await using file = await openPlanned(source, planned)
+    await fillFrom(file, source, planned.path)(room, at)
+  }
+}
+
+async function copyFile(
+  source: string,
+  planned: IsoFile,
+  sink: ImageSink,
+  small: SmallFiles,
+): Promise<void> {
+  if (planned.sizeBytes <= SMALL) return small.copy(source, planned, sink)
+  await using file = await openPlanned(source, planned)
+  await sink.copy(planned.sizeBytes, fillFrom(file, source, planned.path))
 }
 
 /** Pieces as they come; they must come to the size that was planned. */
@@ -60,10 +102,10 @@ async function copyPieces(
     )
 }
 
-async function copyContent(file: IsoFile, sink: ImageSink): Promise<void> {
+async function copyContent(file: IsoFile, sink: ImageSink, small: SmallFiles): Promise<void> {
   const { content } = file
   if (content instanceof Uint8Array) await sink.write(content)
-  else if ('file' in content) await copyFile(content.file, file, sink)
+  else if ('file' in content) await copyFile(content.file, file, sink, small)
   else await copyPieces(content.pieces(), file, sink)
 }
 
@@ -88,11 +130,12 @@ async function emit(layout: IsoLayout, sink: ImageSink): Promise<void> {
     await sink.padTo(lba)
     await sink.write(bytes)
   }
+  const small = new SmallFiles()
   for (const [file, lba] of layout.files) {
     if (file.sizeBytes === 0) continue
     await sink.padTo(lba)
     if (file === layout.patched) await sink.write(await patchedBytes(file, lba))
-    else await copyContent(file, sink)
+    else await copyContent(file, sink, small)
   }
   await sink.padTo(layout.sizeBytes / SECTOR)
 }

@@ -69,11 +69,7 @@ export function createUploadRoutes(store: OciStore) {
     call.keepOpen()
     const whole = upload.sizeBytes === 0 && !upload.receiving && (range?.from ?? 0) === 0
     if (whole && isSmall(request)) {
-      try {
-        return await pushBytes(call, access, repository, digest)
-      } finally {
-        await uploads.close(id)
-      }
+      return uploads.replace(id, () => pushBytes(call, access, repository, digest))
     }
     using room = await store.room.take(repository, declaredLength(request), upload)
     const hasBody = request.body !== null && declaredLength(request) !== 0

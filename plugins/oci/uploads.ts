@@ -2,8 +2,9 @@
 import { mkdir, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
+import { Fault } from '../../core/faults.ts'
 import type { Logger } from '../../core/log.ts'
-import { MINUTE, MiB } from '../../core/units.ts'
+import { KiB, MINUTE, MiB } from '../../core/units.ts'
 import { algorithmOf, type Digest, type DigestAlgorithm, hexOf } from './digest.ts'
 import type { Disk, HashedFile } from './disk.ts'
 import { ociFaults } from './errors.ts'
@@ -11,8 +12,10 @@ import type { Paths } from './paths.ts'
 
 /** An empty session that lives so long is written down; a small push is over before. */
 const WRITE_DOWN_MS = 50
-/** Bytes that wait to be written: the sender is held back meanwhile. */
-const PIECE = MiB
+/** Bytes that wait to be written, of all senders together: each is held back meanwhile. */
+const WAITING = 8 * MiB
+const LARGEST_PIECE = MiB
+const SMALLEST_PIECE = 64 * KiB
 const SWEEP_EVERY_MS = MINUTE
 
 const Meta = v.object({
@@ -60,8 +63,11 @@ export interface Uploads extends AsyncDisposable {
     last: { readonly body: ByteStream; readonly from?: number | undefined } | undefined,
     take: (path: string, sizeBytes: number) => Promise<void>,
   ): Promise<number>
-  /** Ends a session without bytes, whose blob came some other way. Throws `oci.upload-busy`. */
-  close(id: string): Promise<void>
+  /**
+   * For a session without bytes whose whole blob is stored by `work`. It is over afterwards, also when
+   * the bytes had another digest; what else `work` throws leaves it open. Throws `oci.upload-busy`.
+   */
+  replace<T>(id: string, work: () => Promise<T>): Promise<T>
   /** Drops the session and its bytes. Throws `oci.upload-unknown`, `oci.upload-busy`. */
   cancel(repository: string, id: string): Promise<void>
   /** Drops those without a call for longer than the limit; returns how many. */
@@ -98,6 +104,8 @@ export function createUploads({ paths, disk, log, now, ttlMs }: UploadParts): Up
   const young = new Set<Session>()
   let writeDown: ReturnType<typeof setTimeout> | undefined
   let sweep: ReturnType<typeof setInterval> | undefined
+  /** Bodies that come in just now. */
+  let receiving = 0
 
   const dataOf = (session: Session) => join(paths.upload(session.id), 'data')
 
@@ -167,6 +175,9 @@ export function createUploads({ paths, disk, log, now, ttlMs }: UploadParts): Up
   const openFile = (session: Session, algorithm = session.algorithm): HashedFile =>
     disk.open(dataOf(session), algorithm, session.sizeBytes)
 
+  /** Smaller where many send at once, so that their memory stays bounded. */
+  const pieceBytes = () => Math.max(SMALLEST_PIECE, Math.min(LARGEST_PIECE, WAITING / receiving))
+
   /**
    * Two pieces under way: one is written while the next comes in. Whatever ends it, the size tells
    * what is in the file.
@@ -194,14 +205,16 @@ export function createUploads({ paths, disk, log, now, ttlMs }: UploadParts): Up
       under = written
       await before
     }
+    receiving++
     try {
       for await (const chunk of body) {
         waiting.push(chunk)
         count += chunk.byteLength
         session.lastAt = now()
-        if (count >= PIECE) await flush()
+        if (count >= pieceBytes()) await flush()
       }
     } finally {
+      receiving--
       if (count > 0) await flush()
       await under
     }
@@ -298,7 +311,19 @@ export function createUploads({ paths, disk, log, now, ttlMs }: UploadParts): Up
         release(session)
       }
     },
-    close: (id) => drop(take(id)),
+    async replace(id, work) {
+      const session = take(id)
+      try {
+        const result = await work()
+        await drop(session)
+        return result
+      } catch (error) {
+        if (error instanceof Fault && error.code === 'oci.digest-invalid') await drop(session)
+        throw error
+      } finally {
+        release(session)
+      }
+    },
     async cancel(repository, id) {
       uploads.get(repository, id)
       await drop(take(id))

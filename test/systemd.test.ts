@@ -14,6 +14,12 @@ import { complete, post, ready } from './stage.ts'
 
 const SLIPWAY = `${process.execPath} ${resolve(import.meta.dir, '../appliance/main.ts')}`
 
+/**
+ * The clock of the appliance is turned by hand here, and a dispatcher sets its machine's by it. Time
+ * has no namespace: without this the clock of the box that runs the tests is set.
+ */
+const POWERLESS = ['setpriv', '--bounding-set=-sys_time', '--inh-caps=-sys_time']
+
 let stage: Awaited<ReturnType<typeof ready>>
 let work: string
 beforeAll(async () => {
@@ -71,7 +77,8 @@ async function boot({ serial, taskIso, steps, dispatcher = '' }: Machine): Promi
   const script = `umount -R /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup
 mount -t tmpfs none /run; mount -t tmpfs none /etc/systemd; mkdir -p /etc/systemd/system
 exec env -i PATH=$PATH container=slipway SYSTEMD_UNIT_PATH=${units} /lib/systemd/systemd --system --unit=boot.target --log-target=console`
-  const child = Bun.spawn(['unshare', '-m', '-p', '-f', '--mount-proc', 'sh', '-c', script], {
+  const alone = ['unshare', '-m', '-p', '-f', '--mount-proc', 'sh', '-c', script]
+  const child = Bun.spawn([...POWERLESS, ...alone], {
     stdio: ['ignore', Bun.file(join(folder, 'console')), Bun.file(join(folder, 'console'))],
     timeout: 90_000,
     killSignal: 'SIGKILL',
@@ -82,6 +89,12 @@ exec env -i PATH=$PATH container=slipway SYSTEMD_UNIT_PATH=${units} /lib/systemd
     throw new Error(`${log}\n${await readFile(join(folder, 'console'), 'utf8')}`)
   return log
 }
+
+test('the machine of these tests can not set the clock of this box', async () => {
+  // The present second: harmless should it be obeyed.
+  const set = ['date', `--set=@${Math.floor(Date.now() / 1_000)}`]
+  await expect(host(...POWERLESS, ...set)).rejects.toThrow('Operation not permitted')
+})
 
 /** A job whose machine has just been powered on. */
 async function launched(recipe: object) {

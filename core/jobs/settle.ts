@@ -3,6 +3,7 @@ import { sentence } from '../faults.ts'
 import { limit } from '../limit.ts'
 import { journalOf } from '../store/job-story.ts'
 import { move, patchJob } from '../store/jobs.ts'
+import { releaseMachine } from '../store/machines.ts'
 import { HOUR, MINUTE, SECOND } from '../units.ts'
 import type { Drive } from './bmc.ts'
 import { fetchedWhole } from './deadlines.ts'
@@ -25,15 +26,17 @@ const settling = ['succeeded', 'failed'] as const
 async function finish(parts: JobParts, job: Job, message: string): Promise<void> {
   await removeTaskIso(parts.taskIsoDir, job)
   const now = parts.now()
-  const end = { cleanup: 'done', mediaValid: false, updatedAt: now, nextCheckAt: null } as const
+  // Who sees the end sees the machine free: the leases go with it, not in a commit of their own.
+  const free = { leaseOwner: null, leaseUntil: null }
+  const kept = { cleanup: 'done', mediaValid: false, updatedAt: now, nextCheckAt: null } as const
+  const end = { ...kept, ...free }
   await parts.book.change(
-    (tx) =>
-      job.status === 'complete'
-        ? patchJob(tx, job.id, ['complete'], end)
-        : move(tx, job.id, job.status as 'succeeded' | 'failed', 'complete', {
-            ...end,
-            completedAt: now,
-          }),
+    async (tx) => {
+      if (job.leaseOwner !== null) await releaseMachine(tx, job.machineId, job.leaseOwner)
+      if (job.status === 'complete') return patchJob(tx, job.id, ['complete'], end)
+      const from = job.status as 'succeeded' | 'failed'
+      return move(tx, job.id, from, 'complete', { ...end, completedAt: now })
+    },
     { level: 'info', message, step: 'done' },
   )
 }

@@ -39,5 +39,6 @@ export async function checkOffline(
     object: async (digest) => (held.has(digest) ? [] : verdicts.object(digest)),
   })
   const passed = async () => undefined
-  return fsck(parts, { content: options.content, passed }, () => undefined)
+  // Awaited here: the database is closed behind it.
+  return await fsck(parts, { content: options.content, passed }, () => undefined)
 }

@@ -85,6 +85,7 @@ export async function sweepRepository(
       return found
     })
     forgetAll(store, repository, marked)
+    if (marked.manifests.length + marked.tags.length > 0) store.layouts.changed(repository)
     return marked
   })
 }

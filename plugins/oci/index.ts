@@ -20,6 +20,7 @@ export { patiently } from './client/patience.ts'
 export { Registry } from './client/registry.ts'
 export { createTransport } from './client/transport.ts'
 export type { OciEvent } from './events.ts'
+export { checkOffline } from './fsck-offline.ts'
 export type { OciStore } from './store.ts'
 
 const NAME = 'oci'

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/** The registry under what takes long: `scripts/soak oci fuzz|big|slow|crash [options]`. Exit 0: nothing was found. */
+/** The registry under what takes long: `scripts/soak oci fuzz|big|slow|crash|gc|corrupt|care [options]`. Exit 0: nothing was found. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util'
 import { createChance } from '../test/fuzz/chance.ts'
 import { openOciRange } from '../test/fuzz/oci-barrage.ts'
 import { runBig } from '../test/oci/big.ts'
+import { careSoaks } from '../test/oci/care-soaks.ts'
 import { runKills } from '../test/oci/kills.ts'
 import { isBuilt } from '../test/oci/servers.ts'
 import { runSlow } from '../test/oci/slow.ts'
@@ -14,7 +15,8 @@ import { runSlow } from '../test/oci/slow.ts'
 const USAGE = `scripts/soak oci fuzz [--count N] [--seed N]
 scripts/soak oci big [--gib N]
 scripts/soak oci slow
-scripts/soak oci crash [--kills N] [--seed N]`
+scripts/soak oci crash [--kills N] [--seed N]
+scripts/soak oci gc [MINUTES] | corrupt [FAULTS] | care [KILLS]`
 const GiB = 1_024 ** 3
 const VOLLEY = 5_000
 
@@ -44,7 +46,17 @@ async function fuzz(): Promise<readonly string[]> {
   return [...range.findings, ...damage]
 }
 
+/** `gc 30`: so many minutes; `corrupt 200`: faults; `care 50`: kills. */
+const amount = positionals[1] === undefined ? undefined : Number(positionals[1])
+const care = Object.fromEntries(
+  Object.entries(careSoaks).map(([name, { part, usual }]) => [
+    name,
+    (folder: string) => part(amount ?? usual, folder),
+  ]),
+)
+
 const soaks: Readonly<Record<string, (folder: string) => Promise<readonly string[]>>> = {
+  ...care,
   fuzz,
   big: (folder) =>
     runBig({

@@ -160,12 +160,14 @@ export function createCare(store: OciStore, jobs: Pick<Jobs, 'count'>): Care {
       }),
     startRescan: (repository, by) =>
       tasks.start('rescan', by, async (run) => {
+        await layoutsRefreshed
         const report = await rescan(store, { source: 'import', repository }, run)
         await verifySoon()
         return report
       }),
     startRebuild: (by) =>
       tasks.start('rebuild', by, async (run) => {
+        await layoutsRefreshed
         const report = await rescan(store, { source: 'rebuild' }, run)
         await verifySoon()
         return report

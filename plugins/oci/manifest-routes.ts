@@ -159,8 +159,9 @@ export function createManifestRoutes(store: OciStore) {
           await store.check.tag({ repository, tag, current, next: digest }, access)
         }
         await manifests.put(repository, push, known?.sparse ?? config.sparse)
+        // Before the lock is let go: who reads the layout alone finds it owed.
+        store.layouts.changed(repository)
       })
-      store.layouts.changed(repository)
       const { mediaType } = manifest
       const event = { repository, digest, mediaType, bytes: bytes.byteLength, ...told(access) }
       for (const tag of targets.tags) store.tell({ kind: 'push', what: 'manifest', tag, ...event })
@@ -180,13 +181,14 @@ export function createManifestRoutes(store: OciStore) {
       const access = await call.admit('delete', repository, named)
       const digest = await deref(repository, reference)
       if (digest === undefined) throw await unknown(repository, reference)
-      const removed = await store.repositoryLocks.alone(repository, () =>
-        named
-          ? removeManifest(repository, named, access)
-          : removeTag(repository, reference, digest, access),
-      )
+      const removed = await store.repositoryLocks.alone(repository, async () => {
+        const done = named
+          ? await removeManifest(repository, named, access)
+          : await removeTag(repository, reference, digest, access)
+        if (done) store.layouts.changed(repository)
+        return done
+      })
       if (!removed) throw await unknown(repository, reference)
-      store.layouts.changed(repository)
       return empty(202)
     },
   }

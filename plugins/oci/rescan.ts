@@ -105,6 +105,8 @@ async function takeLayout(
 ): Promise<void> {
   const { repository } = found
   const exact = source === 'rebuild'
+  // What was pushed since is in the rows and must not be held for gone.
+  await store.layouts.settle()
   const read = await readLayout(found, new Set(store.config.manifest_types))
   const layout = exact
     ? read
@@ -142,7 +144,6 @@ export async function rescan(
   run: Pick<TaskRun, 'signal' | 'progress'>,
 ): Promise<OciRescanReport> {
   const counts = nothingFound()
-  await store.layouts.settle()
   const { layouts, refused } = await findLayouts(store.paths)
   const wanted = layouts.filter(
     ({ repository }) => options.repository === undefined || repository === options.repository,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { linuxRecipe, type RunningAppliance } from '../harness.ts'
 import { claimed, post, ready } from '../stage.ts'
@@ -24,6 +26,7 @@ beforeAll(async () => {
   const bytes = freshBytes(SIZE)
   layer = digestOf(bytes)
   manifest = (await bed.pushImage('os-images/debian', '13', bytes)).digest
+  await bed.pushImage('os-images/debian', '12')
   job = await post(running, stage.machine.serial, { recipe })
   await running.until(job, claimed)
   const iso = await Bun.file(join(running.dataDir, 'task-isos', `${job}.iso`)).text()
@@ -95,6 +98,33 @@ test('what a machine has pulled of its image shows while it pulls, by what its e
     detail: expect.stringMatching(/% of os-images\/debian$/),
   })
 }, 90_000)
+
+test('skopeo pulls the image with the login of the job, and nothing else', async () => {
+  const copy = async (reference: string, login: string) => {
+    const folder = await mkdtemp(join(tmpdir(), 'slipway-skopeo-'))
+    const run = Bun.spawn(
+      [
+        ...['skopeo', 'copy', '--src-tls-verify=false', '--src-creds', login],
+        ...[`docker://${new URL(origin()).host}/os-images/debian${reference}`, `dir:${folder}`],
+      ],
+      { stdio: ['ignore', 'ignore', 'pipe'] },
+    )
+    const said = await new Response(run.stderr).text()
+    const code = await run.exited
+    const names = await readdir(folder)
+    await rm(folder, { recursive: true, force: true })
+    return { code, said, names }
+  }
+  const login = Buffer.from(authorization.slice('Basic '.length), 'base64').toString()
+  const own = await copy(`@${manifest}`, login)
+  expect(own).toMatchObject({ code: 0 })
+  expect(own.names).toContain(layer.slice('sha256:'.length))
+  const other = await copy(':12', login)
+  expect(other.code).not.toBe(0)
+  expect(other.said).toContain('denied')
+  const wrong = await copy(`@${manifest}`, `${login}0`)
+  expect(wrong.code).not.toBe(0)
+}, 60_000)
 
 test('the machine’s own words stay, and the pull stands beside them', async () => {
   const found = await running.appliance.jobs.get(job)

@@ -9,10 +9,13 @@ import { reportWritten } from './written-report.ts'
 
 const DEFAULT_VOLUME_ID = 'SLIPWAY'
 
+/** Where a file of the folder stands in the tree. */
+const pathInside = (folder: string, file: string) =>
+  `/${relative(folder, resolve(file)).split(sep).join('/')}`
+
 /** The path of a boot image in the tree: its own when it lies in the folder, else it is added below `/boot`. */
 function bootPath(folder: string, file: string, tree: Map<string, IsoContent>): string {
-  const inside = relative(folder, resolve(file))
-  const path = `/${inside.split(sep).join('/')}`
+  const path = pathInside(folder, file)
   if (tree.has(path)) return path
   const added = `/boot/${basename(file)}`
   if (tree.has(added))
@@ -41,6 +44,8 @@ export const buildCommand: DeclaredCommand = {
     if (output === undefined) throw usage('name the image with -o FILE')
     const folder = resolve(args[0] ?? '')
     const tree = await folderTree(folder)
+    // What the last build left there would grow with every other.
+    tree.delete(pathInside(folder, output))
     const [bios, efi] = [flags.text('bios'), flags.text('efi')]
     const written = await writeIso(output, {
       volumeId: flags.text('volume-id') ?? DEFAULT_VOLUME_ID,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { mkdir, symlink } from 'node:fs/promises'
+import { mkdir, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { digest, run as runTool, temporaryFolder } from './real-tools.ts'
 
@@ -46,6 +46,15 @@ describe('slipway iso', () => {
     const report = await runTool('xorriso', '-indev', at('built.iso'), '-report_el_torito', 'plain')
     expect(report).toContain('1  /bios.img')
     expect(report).toContain('2  /boot/outside.img')
+  })
+
+  test('build into the folder itself gives the same again: the image does not hold the last one', async () => {
+    const inside = join(source, 'sub', 'inside.iso')
+    const first = await iso('build', source, '-o', inside, '--json')
+    const second = await iso('build', source, '-o', inside, '--json')
+    expect(first).toMatchObject({ code: 0, stderr: '' })
+    expect(second.stdout).toBe(first.stdout)
+    await rm(inside)
   })
 
   test('ls --json gives paths, sizes, extents, links and boot entries', async () => {

@@ -7,6 +7,8 @@ import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { thisMachine } from '../appliance/dispatcher/machine-os.ts'
+import { bootloaderLinux } from '../appliance/dispatcher-steps/bootloader-linux.ts'
+import { configDrive } from '../appliance/dispatcher-steps/config-drive.ts'
 import { imageLinux } from '../appliance/dispatcher-steps/image-linux.ts'
 import { partition } from '../appliance/dispatcher-steps/partition.ts'
 import type { Step } from '../appliance/dispatcher-steps/step.ts'
@@ -213,16 +215,84 @@ test('an image that is larger than its partition is told as that', async () => {
   expect(failed).toContain('make its partition larger')
 }, 30_000)
 
-test('an image of a whole disk, and one of other files, are refused with what they are', async () => {
-  const disk = new Uint8Array(MiB)
-  disk.set([0x55, 0xaa], 510)
-  const layer = await pushBlob('os/disk', disk, 'application/octet-stream', 'disk.raw')
-  await pushManifest('os/disk', '1', 'application/vnd.oci.empty.v1+json', [layer])
-  expect((await install({ ociUrl: 'os/disk:1' })).failed).toContain('the image of a whole disk')
-  const note = await pushBlob('os/disk', new TextEncoder().encode('x'), 'text/plain', 'README')
-  await pushManifest('os/disk', '2', 'application/vnd.oci.empty.v1+json', [layer, note])
-  expect((await install({ ociUrl: 'os/disk:2' })).failed).toContain('it holds disk.raw, README')
+test('an artifact without one root file system is refused with what it holds', async () => {
+  const [note, other] = [
+    await pushBlob('os/mixed', new TextEncoder().encode('x'), 'text/plain', 'README'),
+    await pushBlob('os/mixed', new TextEncoder().encode('y'), 'text/plain', 'NOTICE'),
+  ]
+  await pushManifest('os/mixed', '1', 'application/vnd.oci.empty.v1+json', [note, other])
+  expect((await install({ ociUrl: 'os/mixed:1' })).failed).toContain('it holds README, NOTICE')
 }, 30_000)
+
+/** A disk of 96 MiB with a system on its second partition, as its bytes. */
+async function diskImage(label: string): Promise<Uint8Array> {
+  await using disk = await loopDisk(96 * MiB)
+  await sh(`sgdisk --clear --new=1:2048:+8M --typecode=1:0700 --new=2:0:0 ${disk.path} && partx --update ${disk.path}
+    mkfs.vfat -n ${label} ${disk.path}p1; mkfs.ext4 -q ${disk.path}p2
+    mkdir ${work}/made; mount ${disk.path}p2 ${work}/made
+    mkdir ${work}/made/etc; echo ID=made > ${work}/made/etc/os-release; umount ${work}/made; rmdir ${work}/made
+    sync; zstd -q -1 -f ${disk.path} -o ${work}/made.zst`)
+  return await readFile(`${work}/made.zst`)
+}
+
+async function pushDisk(tag: string, bytes: Uint8Array): Promise<string> {
+  const layer = await pushBlob('os/disk', bytes, 'application/octet-stream', 'disk.raw.zst')
+  await pushManifest('os/disk', tag, 'application/vnd.oci.empty.v1+json', [layer])
+  return `os/disk:${tag}`
+}
+
+test.each(['CIDATA', 'OTHER'])(
+  'an image of a whole disk with a partition %s takes the place of the layout',
+  async (label) => {
+    const oci_url = await pushDisk(label.toLowerCase(), await diskImage(label))
+    await using disk = await loopDisk(400 * MiB)
+    const base_url = `https://127.0.0.1:${port()}`
+    await using step = await testStep(
+      { path: disk.path, sizeBytes: 400 * MiB },
+      {
+        oci_url,
+        partition_layout: [{ size: '100%', format: 'ext4', label: 'GONE', mountpoint: '/' }],
+      },
+      { base_urls: [base_url], ca_pem: ca(), registry: { base_url, ...LOGIN } },
+      { 'user-data': '#cloud-config\n{}\n' },
+    )
+    for (const each of [partition, imageLinux, bootloaderLinux, configDrive]) {
+      await each.apply(step.context)
+    }
+    expect(await host('sgdisk', '--verify', disk.path)).toContain('No problems found')
+    expect(await sh(`blkid --probe -o value -s LABEL ${disk.path}p1`)).toBe(label)
+    await host('e2fsck', '-fn', `${disk.path}p2`)
+    const at = await mkdtemp(join(tmpdir(), 'slipway-look-'))
+    await host('mount', '-o', 'ro', `${disk.path}p2`, at)
+    try {
+      expect(await readFile(join(at, 'etc/os-release'), 'utf8')).toBe('ID=made\n')
+      // cloud-init finds its data on the drive that the image has for it, else in the system.
+      const seed = await readdir(join(at, 'var/lib/cloud/seed/nocloud')).catch((): string[] => [])
+      const drive = await host('mdir', '-b', '-i', `${disk.path}p1`, '::/').catch(() => '')
+      expect({ seed: seed.includes('user-data'), drive: drive.includes('user-data') }).toEqual({
+        ...{ seed: label !== 'CIDATA', drive: label === 'CIDATA' },
+      })
+    } finally {
+      await host('umount', at)
+      await rm(at, { recursive: true })
+    }
+  },
+  60_000,
+)
+
+test('an image of a disk that is larger than the disk is told as that', async () => {
+  const oci_url = await pushDisk('large', await diskImage('LARGE'))
+  await using disk = await loopDisk(64 * MiB)
+  const base_url = `https://127.0.0.1:${port()}`
+  await using step = await testStep(
+    { path: disk.path, sizeBytes: 64 * MiB },
+    { oci_url, partition_layout: [{ size: '100%', format: 'ext4', mountpoint: '/' }] },
+    { base_urls: [base_url], ca_pem: ca(), registry: { base_url, ...LOGIN } },
+  )
+  await expect(imageLinux.apply(step.context)).rejects.toMatchObject({
+    code: 'step.disk-too-small',
+  })
+}, 60_000)
 
 /** A registry that gives other bytes than it promised, in plain HTTP. */
 test('bytes that are others than the digest says fail the step, though they unpack', async () => {

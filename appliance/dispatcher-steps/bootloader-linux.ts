@@ -13,6 +13,7 @@ import {
   loaderEntry,
   type Volume,
 } from './boot-files.ts'
+import { isDiskImage } from './disk-image.ts'
 import { stepFaults } from './faults.ts'
 import { assertInside } from './inside.ts'
 import { withNewRoot } from './mounts.ts'
@@ -46,6 +47,10 @@ export const bootloaderLinux: Step = {
     ]
   },
   async apply(context) {
+    if (await isDiskImage(context)) {
+      context.log('the image is that of a whole disk and brings its boot loader: nothing to do')
+      return
+    }
     const volumes = await volumesOf(context)
     await withNewRoot(context, async (root) => {
       for (const folder of WRITTEN) await assertInside(root, folder)

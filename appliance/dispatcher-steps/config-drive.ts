@@ -4,10 +4,10 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { at } from '../dispatcher/machine-os.ts'
+import { cidataOf, isDiskImage, withImageRoot } from './disk-image.ts'
 import { assertInside } from './inside.ts'
 import { withNewRoot } from './mounts.ts'
 import { planOf } from './partition.ts'
-import type { PlannedPartition } from './partition-plan.ts'
 import { must, type Step, type StepContext } from './step.ts'
 
 /** Where cloud-init's NoCloud source looks without a drive. */
@@ -25,9 +25,11 @@ export const configDrive: Step = {
   },
   async apply(context) {
     const files = await seedFiles(context)
-    const drive = cidata(context)
+    const ofImage = await isDiskImage(context)
+    const drive = ofImage ? await cidataOf(context) : cidata(context)?.path
     if (drive) await writeDrive(context, drive, files)
-    else await writeSeed(context, files)
+    else if (ofImage) await withImageRoot(context, (root) => writeSeed(context, root, files))
+    else await withNewRoot(context, (root) => writeSeed(context, root, files))
   },
 }
 
@@ -76,7 +78,7 @@ async function seedFiles(context: StepContext): Promise<ReadonlyMap<string, stri
 /** Without a mount: mtools write a FAT as it lies on the disk. */
 async function writeDrive(
   context: StepContext,
-  { path }: PlannedPartition,
+  path: string,
   files: ReadonlyMap<string, string | Uint8Array>,
 ): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'slipway-seed-'))
@@ -93,16 +95,15 @@ async function writeDrive(
 
 async function writeSeed(
   context: StepContext,
+  root: string,
   files: ReadonlyMap<string, string | Uint8Array>,
 ): Promise<void> {
-  await withNewRoot(context, async (root) => {
-    await assertInside(root, SEED)
-    const seed = join(root, SEED)
-    await mkdir(seed, { recursive: true, mode: 0o755 })
-    for (const [name, content] of files) {
-      context.log(`writing ${join(SEED, name)}`)
-      // User data hold passwords.
-      await writeFile(join(seed, name), content, { mode: 0o600 })
-    }
-  })
+  await assertInside(root, SEED)
+  const seed = join(root, SEED)
+  await mkdir(seed, { recursive: true, mode: 0o755 })
+  for (const [name, content] of files) {
+    context.log(`writing ${join(SEED, name)}`)
+    // User data hold passwords.
+    await writeFile(join(seed, name), content, { mode: 0o600 })
+  }
 }

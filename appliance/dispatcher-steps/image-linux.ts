@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { SECOND } from '../../core/units.ts'
-import { type Image, openImage, originOf } from './image-source.ts'
+import type { Descriptor } from '../../plugins/oci/index.ts'
+import { writeDisk } from './disk-image.ts'
+import { stepFaults } from './faults.ts'
+import { openImage, originOf } from './image-source.ts'
 import { Layer } from './layer.ts'
 import { withNewRoot } from './mounts.ts'
 import type { Step, StepContext } from './step.ts'
-import { unpackTar } from './unpack.ts'
+import { opened, unpackTar } from './unpack.ts'
 
 /** How often the appliance hears how far it is. */
 const NEWS_MS = SECOND
 
-/** Unpacks the image onto the partitions, streamed from the registry. */
+/** Unpacks the image onto the partitions, or writes it over the disk; streamed from the registry. */
 export const imageLinux: Step = {
   async plan({ recipe, job }) {
     const { url, repository, reference } = originOf(recipe.oci_url, job)
@@ -18,21 +21,27 @@ export const imageLinux: Step = {
   async apply(context) {
     // First: an image that is missing leaves nothing mounted.
     await using image = await openImage(context)
-    await withNewRoot(context, (root) => unpackAll(context, image, root))
+    const { layers, isContainer } = image
+    const total = layers.reduce((sum, { size }) => sum + size, 0)
+    const meter = new Meter(context, total)
+    const [first, ...others] = layers
+    if (!first) throw stepFaults.image('the image has no layers')
+    const begin = (layer: Descriptor) => {
+      context.log(`layer ${layer.digest}, ${layer.size} bytes`)
+      return opened(meter.count(image.open(layer)))
+    }
+    const content = await begin(first)
+    if (content.kind === 'disk' && !isContainer) {
+      await writeDisk(context, content.all)
+      return
+    }
+    await withNewRoot(context, async (root) => {
+      await unpackTar(context, content, root, undefined)
+      for (const layer of others) {
+        await unpackTar(context, await begin(layer), root, new Layer(root))
+      }
+    })
   },
-}
-
-async function unpackAll(context: StepContext, image: Image, root: string): Promise<void> {
-  const { layers, isContainer } = image
-  const meter = new Meter(
-    context,
-    layers.reduce((sum, { size }) => sum + size, 0),
-  )
-  for (const [index, layer] of layers.entries()) {
-    context.log(`layer ${index + 1} of ${layers.length}: ${layer.digest}, ${layer.size} bytes`)
-    const watch = isContainer && index > 0 ? new Layer(root) : undefined
-    await unpackTar(context, meter.count(image.open(layer)), root, watch)
-  }
 }
 
 /** Counts the bytes that come from the registry. */

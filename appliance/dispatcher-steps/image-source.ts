@@ -119,7 +119,7 @@ export function ofThisMachine(index: Manifest, arch: string = process.arch): str
 const CONTAINER_LAYER = /^application\/vnd\.(oci\.image\.layer\.|docker\.image\.rootfs\.)/
 const CONTAINER_CONFIG = /^application\/vnd\.(oci\.image\.config|docker\.container\.image)\./
 /** What a title or media type of a root file system has in it. */
-const ROOT_FILE = /\.(tar|tgz)\b|[./+]tar\b|rootfs/i
+const ROOT_FILE = /\.(tar|tgz|raw|img)\b|[./+]tar\b|rootfs/i
 
 const titleOf = ({ annotations }: Descriptor) =>
   annotations?.['org.opencontainers.image.title'] ?? ''

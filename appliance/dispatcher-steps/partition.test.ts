@@ -2,6 +2,8 @@
 /** Real partitions on real block devices. */
 import { expect, test } from 'bun:test'
 import { GiB, MiB } from '../../core/units.ts'
+import { chooseDisk } from '../dispatcher/choose-disk.ts'
+import { type Disk, listDisks } from '../dispatcher/disks.ts'
 import { thisMachine } from '../dispatcher/machine-os.ts'
 import { partition } from './partition.ts'
 import { runStep } from './step.ts'
@@ -151,3 +153,34 @@ test('a program that the image lacks is named', async () => {
     'wipefs is missing from the maintenance image',
   )
 })
+
+test('what lsblk says of a real disk: its partitions, and where they are mounted', async () => {
+  await using disk = await loopDisk(GiB)
+  const layout = [
+    { size: '64M', format: 'ext4' },
+    { size: '100%', format: 'ext4', mountpoint: '/' },
+  ]
+  await using step = await testStep(
+    { path: disk.path, sizeBytes: GiB },
+    { partition_layout: layout },
+  )
+  const look = async () => (await listDisks(thisMachine())).find(({ path }) => path === disk.path)
+  await partition.apply(step.context)
+  expect(await look()).toMatchObject({
+    ...{ kind: 'loop', sizeBytes: GiB, sectorBytes: 512, mounted: [] },
+    partitions: [`${disk.path}p1`, `${disk.path}p2`],
+  })
+  const at = step.context.newRoot
+  await host('mkdir', at)
+  await host('mount', `${disk.path}p2`, at)
+  try {
+    const mounted = await look()
+    expect(mounted?.mounted).toEqual([at])
+    expect(() => chooseDisk([mounted as Disk], disk.path, new Set(), (path) => path)).toThrow(
+      `mounted at ${at}`,
+    )
+    await expect(partition.apply(step.context)).rejects.toThrow(`is mounted at ${at}`)
+  } finally {
+    await host('umount', at)
+  }
+}, 30_000)

@@ -46,7 +46,7 @@ async function wipes(context: StepContext): Promise<readonly (readonly string[])
 }
 
 /** The disk as it is now; throws when another took its path, or somebody uses it. */
-async function sameDisk({ os, disk }: StepContext): Promise<Disk> {
+export async function sameDisk({ os, disk }: StepContext): Promise<Disk> {
   const now = (await listDisks(os)).find(({ path }) => path === disk.path)
   if (now?.sizeBytes !== disk.sizeBytes || now.serial !== disk.serial) {
     throw stepFaults.partitions(

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { Layer } from './layer.ts'
 import { TarScanner } from './tar-scanner.ts'
 import { host } from './test-bed.ts'
-import { contentKind, unpackTar } from './unpack.ts'
+import { contentKind, opened, unpackTar } from './unpack.ts'
 
 const LONG = 'n'.repeat(120)
 
@@ -77,7 +77,7 @@ test.each([
     await sh(
       `tar -C ${tree} --xattrs --xattrs-include='*' --acls --numeric-owner -S -cf - . | ${packer} > ${tar}`,
     )
-    await unpackTar({ log }, streamOf(tar), out, undefined)
+    await unpackTar({ log }, await opened(streamOf(tar)), out, undefined)
     expect(await facts(out)).toBe(await facts(tree))
     const blocks = Number(await sh(`stat -c %b ${out}/var/sparse`))
     expect(blocks * 512).toBeLessThan(1_048_576)
@@ -123,7 +123,7 @@ async function layered(work: string, scripts: readonly string[]) {
     await sh(`cd ${tree}; ${script}`)
     await sh(`tar -C ${tree} -cf ${tree}.tar .`)
     const layer = index === 0 ? undefined : new Layer(out)
-    await unpackTar({ log }, streamOf(`${tree}.tar`), out, layer)
+    await unpackTar({ log }, await opened(streamOf(`${tree}.tar`)), out, layer)
   }
   const list = await sh(`cd ${out} && find . -mindepth 1 -printf '%P\\n' | LC_ALL=C sort`)
   return { out, list: list.split('\n') }
@@ -172,7 +172,9 @@ test('a full file system is told as that', async () => {
   )
   await host('mount', '-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', small)
   try {
-    await expect(unpackTar({ log }, streamOf(tar), small, undefined)).rejects.toMatchObject({
+    await expect(
+      unpackTar({ log }, await opened(streamOf(tar)), small, undefined),
+    ).rejects.toMatchObject({
       code: 'step.disk-full',
       message: expect.stringContaining('make its partition larger'),
     })
@@ -194,13 +196,15 @@ test('a damaged stream and a source that breaks are told apart', async () => {
     yield piece
     if (error) throw error
   }
-  await expect(unpackTar({ log }, of(damaged), out, undefined)).rejects.toMatchObject({
-    code: 'step.command',
-    message: expect.stringContaining('gzip'),
-  })
+  await expect(unpackTar({ log }, await opened(of(damaged)), out, undefined)).rejects.toMatchObject(
+    {
+      code: 'step.command',
+      message: expect.stringContaining('gzip'),
+    },
+  )
   const gone = new Error('the registry went away')
   const half = bytes.subarray(0, bytes.length / 2)
-  await expect(unpackTar({ log }, of(half, gone), out, undefined)).rejects.toBe(gone)
+  await expect(unpackTar({ log }, await opened(of(half, gone)), out, undefined)).rejects.toBe(gone)
 })
 
 test('what is inside is told by its bytes', async () => {
@@ -210,6 +214,11 @@ test('what is inside is told by its bytes', async () => {
   expect(contentKind((await readFile(disk)).subarray(0, 4_608))).toBe('disk')
   await writeFile(join(work.path, 'x'), 'no archive at all')
   await symlink('x', join(work.path, 'y'))
-  const nothing = unpackTar({ log }, streamOf(join(work.path, 'x')), work.path, undefined)
+  const nothing = unpackTar(
+    { log },
+    await opened(streamOf(join(work.path, 'x'))),
+    work.path,
+    undefined,
+  )
   await expect(nothing).rejects.toMatchObject({ code: 'step.image' })
 })

@@ -159,15 +159,19 @@ const TAR = [
   ...['--xattrs', '--xattrs-include=*', '--acls', '--sparse', '--delay-directory-restore'],
 ]
 
+/** A stream as it was before somebody packed it, and what is in it. */
+export async function opened(source: Bytes): Promise<{ kind: Content; all: Bytes }> {
+  const { head, all } = await peek(unpacked(source), HEAD_BYTES)
+  return { kind: contentKind(head), all }
+}
+
 /** Unpacks one layer below the root, in constant memory. `layer` watches it when it is not the first. */
 export async function unpackTar(
   { log }: Pick<StepContext, 'log'>,
-  source: Bytes,
+  { kind, all }: { readonly kind: Content; readonly all: Bytes },
   root: string,
   layer: Layer | undefined,
 ): Promise<void> {
-  const { head, all } = await peek(unpacked(source), HEAD_BYTES)
-  const kind = contentKind(head)
   if (kind !== 'tar') throw notTar(kind)
   const command = [...TAR, WITHOUT_MARKS, `--directory=${root}`]
   log(`+ ${command.join(' ')}`)
@@ -187,6 +191,6 @@ async function* watched(source: Bytes, layer: Layer): AsyncGenerator<Uint8Array>
 function notTar(kind: Content) {
   const what = kind === 'disk' ? 'the image of a whole disk' : 'neither a tar archive nor a disk'
   return stepFaults.image(
-    `the image is ${what}: install-linux.target takes a root file system as tar, packed with gzip, zstd, xz or not at all`,
+    `a layer of the image is ${what}: install-linux.target takes a root file system as tar, or one image of a whole disk, packed with gzip, zstd, xz or not at all`,
   )
 }

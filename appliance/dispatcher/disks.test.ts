@@ -4,7 +4,7 @@ import { chooseDisk, diskWords } from './choose-disk.ts'
 import { assertConsent, contentOf, parseSignatures } from './disk-content.ts'
 import { type Disk, parseDisks } from './disks.ts'
 
-/** `lsblk --json --bytes --output …` of util-linux 2.38: a RAID over two disks, a stick, a CD drive. */
+/** In the shape of `lsblk --json --bytes --tree`: a RAID over two disks, an empty slot, a CD drive. */
 const LSBLK = `{
    "blockdevices": [
       {"path":"/dev/sda","type":"disk","size":4000787030016,"rota":true,"ro":false,"model":"ST4000NM0025","serial":"ZC1A","wwn":"0x5000c500a1b2c3d4","tran":"sas","log-sec":512,"mountpoints":[null],

@@ -53,6 +53,8 @@ export const LSBLK = [
   'lsblk',
   '--json',
   '--bytes',
+  // Else partitions stand beside their disk, and nobody sees what is mounted of it.
+  '--tree',
   '--output',
   'PATH,TYPE,SIZE,ROTA,RO,MODEL,SERIAL,WWN,TRAN,LOG-SEC,MOUNTPOINTS',
 ] as const

@@ -75,7 +75,10 @@ export function createBlobRoutes(store: OciStore) {
         ...(part ? { 'Content-Range': contentRange(part, sizeBytes) } : {}),
       }
       const status = part ? 206 : 200
-      if (request.method === 'HEAD') return answer(status, sized)
+      if (request.method === 'HEAD') {
+        if (access.may('push', repository)) store.promises.made(repository, digest)
+        return answer(status, sized)
+      }
       if (bytes > 0 && bytes <= SMALL_BYTES && sizeBytes <= SMALL_BYTES) await objects.bytes(digest)
       const body = bytes === 0 ? '' : bodyOf(digest, sizeBytes, part)
       store.tell({

@@ -11,6 +11,8 @@ export interface MarkRules {
   readonly untagged: 'collect' | 'keep'
   /** Signature tags whose subject is nowhere in the registry. */
   readonly orphans: 'collect' | 'keep'
+  /** What pushing clients were told to be here lately; asked for each repository. */
+  readonly promised?: (repository: string) => readonly string[]
   /** So many earlier digests of each tag stay, for a rollback. */
   readonly earlier: number
 }
@@ -67,6 +69,7 @@ const keep = (repository: string, rules: MarkRules) => sql`
         and tag not in (select name from legacy)))
     union select digest from oci_leases
       where repository = ${repository} and until > ${rules.now}
+    union select value from json_each(${JSON.stringify(rules.promised?.(repository) ?? [])})
     union select children.child from keep join oci_manifest_references children
       on children.repository = ${repository} and children.manifest = keep.digest
     union select referrers.digest from keep join oci_manifests referrers

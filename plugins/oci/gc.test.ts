@@ -189,3 +189,15 @@ test('index and referrers of an image go together when its tag is deleted', asyn
   care.clock.advance(2 * DAY)
   expect(await care.gc()).toMatchObject({ manifests: 3, repositories: 1 })
 })
+
+test('what a pushing client was told to be here stays until its manifest can have come', async () => {
+  await care.bed.pushBlob('t/os', 'an old layer')
+  const layer = digestOf(Buffer.from('an old layer'))
+  care.clock.advance(2 * DAY)
+  expect(await statusOf(`/v2/t/os/blobs/${layer}`, 'HEAD')).toBe(200)
+  expect(await care.gc()).toMatchObject({ links: 0, blobs: 0 })
+  expect((await care.bed.image('t/os', '1', 'an old layer')).layer).toBe(layer)
+  await statusOf('/v2/t/os/manifests/1', 'DELETE')
+  care.clock.advance(2 * DAY)
+  expect(await care.gc()).toMatchObject({ manifests: 1, blobs: 3 })
+})

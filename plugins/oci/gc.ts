@@ -151,6 +151,7 @@ export function createCollector(store: OciStore, pause: Pause): Collector {
       const { dryRun, untagged, orphans, earlier } = options
       const rules: MarkRules = {
         ...{ now: startedAt, since: startedAt - options.graceMs, untagged, orphans, earlier },
+        promised: (repository) => store.promises.since(repository, startedAt - options.graceMs),
       }
       const tally = createGcTally()
       const wouldFree = new WouldFree()

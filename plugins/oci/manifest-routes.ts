@@ -83,7 +83,10 @@ export function createManifestRoutes(store: OciStore) {
     }
     if (clientHas(request, etag)) return answer(304, headers)
     const sized = { ...headers, 'Content-Length': String(sizeBytes) }
-    if (request.method === 'HEAD') return answer(200, sized)
+    if (request.method === 'HEAD') {
+      if (access.may('push', repository)) store.promises.made(repository, digest)
+      return answer(200, sized)
+    }
     const bytes = objects.hot(digest) ?? (await bytesOf(repository, digest))
     store.tell({
       ...{ kind: 'pull', what: 'manifest', repository, digest, mediaType, bytes: sizeBytes },

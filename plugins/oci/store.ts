@@ -8,6 +8,7 @@ import { ociFaults } from './errors.ts'
 import { createEvents, type Events } from './events.ts'
 import { createFiles, type Files, makeFolders } from './files.ts'
 import { createFresh, type Fresh } from './fresh.ts'
+import { createPromises, type Promises } from './gc-promises.ts'
 import { createGuards, type Guards } from './guards.ts'
 import { createLayouts, type Layouts } from './layouts.ts'
 import { createLedger, type Ledger } from './ledger.ts'
@@ -51,6 +52,7 @@ export interface OciStore extends Events, Guards {
   /** Opens folders, restores what a crash left; to be called once, before the first call. */
   open(scope: AsyncDisposableStack): Promise<void>
   readonly rules: Rules
+  readonly promises: Promises
   readonly quota: Quota
   readonly room: Room
   readonly watermark: Watermark
@@ -104,7 +106,7 @@ export function createStore({ db, root, config, log, now }: StoreParts): OciStor
       uploads,
       layouts,
     },
-    ...{ config, log, now, rules, quota, room, watermark },
+    ...{ config, log, now, rules, quota, room, watermark, promises: createPromises(now) },
     repositoryLocks: createLocks(),
     repositories,
     async open(scope) {

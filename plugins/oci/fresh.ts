@@ -4,15 +4,17 @@ import { join } from 'node:path'
 import { eq, gte, inArray } from 'drizzle-orm'
 import type { Logger } from '../../core/log.ts'
 import type { Db } from '../../core/store/client.ts'
-import { MINUTE, SECOND } from '../../core/units.ts'
+import { MINUTE, MiB, SECOND } from '../../core/units.ts'
 import { type Digest, isDigest } from './digest.ts'
 import type { Disk } from './disk.ts'
 import { type Files, isMissing } from './files.ts'
 import type { Paths } from './paths.ts'
 import { blobs, freshBytes, repositoryBlobs } from './tables.ts'
 
-/** One sync for what came in this time. */
-const SYNC_EVERY_MS = 2 * SECOND
+/** One sync for what came in this time: it waits for all that anybody wrote to the file system. */
+const SYNC_EVERY_MS = 10 * SECOND
+/** So many bytes in the database do not wait for it. */
+const MOST_BYTES = 32 * MiB
 /** Rows deleted by one statement. */
 const ROWS = 500
 
@@ -21,8 +23,8 @@ const MARGIN_MS = MINUTE
 
 /** What stands in the database and may not have reached the file system: small objects, and links of layouts. */
 export interface Fresh extends AsyncDisposable {
-  /** A committed object whose file was not synced; without a digest: a link of a layout. */
-  note(digest?: Digest): void
+  /** A committed object of so many bytes whose file was not synced; without one: a link of a layout. */
+  note(digest?: Digest, sizeBytes?: number): void
   /** After a crash: writes what the disk may have lost again. Returns how many objects. */
   restore(): Promise<number>
   /** Syncs now, and clears the rows. */
@@ -42,6 +44,7 @@ export function createFresh({ db, disk, files, paths, log, now }: FreshParts): F
   /** Holds the time of the last sync, Unix ms. */
   const marker = join(paths.root, 'synced')
   let noted: Digest[] = []
+  let notedBytes = 0
   let owed = false
   let timer: ReturnType<typeof setTimeout> | undefined
   let settling: Promise<void> = Promise.resolve()
@@ -58,6 +61,7 @@ export function createFresh({ db, disk, files, paths, log, now }: FreshParts): F
   const settle = (): Promise<void> => {
     clearTimeout(timer)
     timer = undefined
+    notedBytes = 0
     settling = settling.then(async () => {
       if (!owed) return
       const digests = noted
@@ -115,10 +119,12 @@ export function createFresh({ db, disk, files, paths, log, now }: FreshParts): F
   }
 
   return {
-    note(digest) {
+    note(digest, sizeBytes = 0) {
       if (digest) noted.push(digest)
       owed = true
-      timer ??= setTimeout(settle, SYNC_EVERY_MS)
+      notedBytes += sizeBytes
+      if (notedBytes > MOST_BYTES) void settle()
+      else timer ??= setTimeout(settle, SYNC_EVERY_MS)
     },
     settle,
     async restore() {

@@ -32,6 +32,8 @@ export interface Ledger {
 
 /** Most pushes in one commit: bounds how long the event loop is held. */
 const GROUP = 256
+/** Longest wait for others to join a commit, ms. */
+const MOST_WAIT_MS = 10
 /** Rows of one statement: SQLite takes 32,766 variables. */
 const ROWS = 400
 
@@ -124,11 +126,24 @@ export function createLedger(db: Db): Ledger {
   const queue: Waiting[] = []
   let running = false
 
+  /** The last commit: how many shared it, and how long it took. */
+  let last = { count: 0, ms: 0 }
+
+  /**
+   * Whoever was just answered may have more. A turn of the event loop lets it join; where commits take
+   * long, a fraction of that time is given to as many as there were before.
+   */
+  const gather = async (): Promise<void> => {
+    await turn()
+    const until = performance.now() + Math.min(MOST_WAIT_MS, last.ms / 4)
+    while (queue.length < last.count && performance.now() < until) await Bun.sleep(1)
+  }
+
   const drain = async (): Promise<void> => {
     while (queue.length > 0) {
-      // Whoever was just answered may have more: a turn of the event loop lets it join.
-      await turn()
+      await gather()
       const group = queue.splice(0, GROUP)
+      const began = performance.now()
       try {
         const rows = together(group.map((each) => each.rows))
         await db.write((tx) => insertAll(tx, rows))
@@ -136,6 +151,7 @@ export function createLedger(db: Db): Ledger {
       } catch (error) {
         for (const each of group) each.reject(error)
       }
+      last = { count: group.length, ms: performance.now() - began }
     }
     running = false
   }

@@ -154,7 +154,8 @@ export function createObjects(parts: ObjectParts): Objects {
         const written = await writeSmall(digest, bytes)
         await files.show(repository, digest)
         await ledger.add({ ...rowsFor(repository, digest, bytes.byteLength), ...written, ...more })
-        fresh.note(written.fresh ? digest : undefined)
+        if (written.fresh) fresh.note(digest, bytes.byteLength)
+        else fresh.note()
         links.set(linkKey(repository, digest), bytes.byteLength)
         hot.set(digest, bytes)
       }),

@@ -9,7 +9,8 @@ import { claimed, post, ready } from '../stage.ts'
 import { accessBed, basic } from './access-bed.ts'
 import { digestOf, freshBytes } from './content.ts'
 
-const SIZE = 24 * 1_048_576
+/** Far more than the kernel's buffers hold: tcp_rmem goes up to 32 MiB, tcp_wmem to 4. */
+const SIZE = 80 * 1_048_576
 const recipe = { ...linuxRecipe, oci_url: 'os-images/debian:13' }
 
 let stage: Awaited<ReturnType<typeof ready>>

@@ -2,7 +2,7 @@
 import { isoFaults } from './faults.ts'
 import { utf8 } from './fields.ts'
 import { jolietName, PlainNames, ucs2 } from './names.ts'
-import { namedEntries, selfEntries } from './rock-ridge.ts'
+import { namedEntries, selfEntries, timesEntry } from './rock-ridge.ts'
 import { byText, type IsoDirectory, type IsoNode } from './tree.ts'
 
 /** A child of a directory under the name that one hierarchy gives it. */
@@ -20,22 +20,25 @@ export interface Dialect {
 }
 
 /** Plain ISO 9660 names with Rock Ridge beside them. */
-export const primaryDialect = (modifiedAt: number): Dialect => ({
-  name({ children }) {
-    const names = new PlainNames()
-    return children
-      .map((node) => {
-        const kind = node.kind === 'directory' ? 'directory' : 'file'
-        return { node, ...names.identify(node.name, kind) }
-      })
-      .sort((a, b) => byText(a.order, b.order))
-      .map(({ node, text }) => ({ node, identifier: utf8(text) }))
-  },
-  entries: (node, role, isRoot) =>
-    role === 'named'
-      ? namedEntries(node, modifiedAt)
-      : selfEntries(node, modifiedAt, isRoot && role === 'self'),
-})
+export function primaryDialect(modifiedAt: number): Dialect {
+  const times = timesEntry(modifiedAt)
+  return {
+    name({ children }) {
+      const names = new PlainNames()
+      return children
+        .map((node) => {
+          const kind = node.kind === 'directory' ? 'directory' : 'file'
+          return { node, ...names.identify(node.name, kind) }
+        })
+        .sort((a, b) => byText(a.order, b.order))
+        .map(({ node, text }) => ({ node, identifier: utf8(text) }))
+    },
+    entries: (node, role, isRoot) =>
+      role === 'named'
+        ? namedEntries(node, times)
+        : selfEntries(node, times, isRoot && role === 'self'),
+  }
+}
 
 /** Plain names and nothing beside them, for an image that has no Rock Ridge. */
 export const plainDialect: Dialect = { name: primaryDialect(0).name, entries: () => [] }

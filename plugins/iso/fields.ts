@@ -8,16 +8,22 @@ export const utf8 = (text: string): Uint8Array<ArrayBuffer> => encoder.encode(te
 /** A record of fixed fields, addressed by offset: the numbers of ECMA-119 §7 and the texts of §8. */
 export class Fields {
   readonly bytes: Uint8Array<ArrayBuffer>
-  readonly #view: DataView
+  #made: DataView | undefined
 
   constructor(sizeOrBytes: number | Uint8Array<ArrayBuffer>) {
     this.bytes = typeof sizeOrBytes === 'number' ? new Uint8Array(sizeOrBytes) : sizeOrBytes
-    this.#view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength)
+  }
+
+  /** Only where it is needed: for it the runtime gives a small array a buffer object of its own. */
+  get #view(): DataView {
+    if (this.#made) return this.#made
+    const { buffer, byteOffset, byteLength } = this.bytes
+    this.#made = new DataView(buffer, byteOffset, byteLength)
+    return this.#made
   }
 
   u8(at: number, value: number): this {
-    this.#view.setUint8(at, value)
-    return this
+    return this.put(at, [value])
   }
 
   le16(at: number, value: number): this {
@@ -56,7 +62,7 @@ export class Fields {
   }
 
   /** Copies `bytes`; throws when they do not fit. */
-  put(at: number, bytes: Uint8Array): this {
+  put(at: number, bytes: ArrayLike<number>): this {
     this.bytes.set(bytes, at)
     return this
   }

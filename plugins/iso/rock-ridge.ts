@@ -26,16 +26,20 @@ function entry(signature: string, data: Uint8Array): Entry {
 }
 
 /** POSIX mode, links and owner (RRIP §4.1.1); everything belongs to root. */
-function posix(node: IsoNode): Entry {
-  const links = node.kind === 'directory' ? 2 + node.directoryCount : 1
-  return entry(
+const mode = (kind: IsoNode['kind'], links: number): Entry =>
+  entry(
     'PX',
-    new Fields(32).both32(0, MODES[node.kind]).both32(8, links).both32(16, 0).both32(24, 0).bytes,
+    new Fields(32).both32(0, MODES[kind]).both32(8, links).both32(16, 0).both32(24, 0).bytes,
   )
-}
 
-/** Times of change, access and attributes (RRIP §4.1.6). */
-function times(modifiedAt: number): Entry {
+/** The same for all of their kind. */
+const LINKED_ONCE = { file: mode('file', 1), link: mode('link', 1) } as const
+
+const posix = (node: IsoNode): Entry =>
+  node.kind === 'directory' ? mode(node.kind, 2 + node.directoryCount) : LINKED_ONCE[node.kind]
+
+/** Times of change, access and attributes (RRIP §4.1.6); the same for all nodes of an image. */
+export function timesEntry(modifiedAt: number): Uint8Array {
   const time = recordTime(modifiedAt)
   return entry('TF', Uint8Array.of(0b1110, ...time, ...time, ...time))
 }
@@ -99,19 +103,19 @@ function reference(): Entry {
   )
 }
 
-/** Entries for a record of its own in the parent. */
-export function namedEntries(node: IsoNode, modifiedAt: number): Entry[] {
+/** Entries for a record of its own in the parent. `times` is the image's. */
+export function namedEntries(node: IsoNode, times: Entry): Entry[] {
   return [
     posix(node),
-    times(modifiedAt),
+    times,
     ...names(node.name),
     ...(node.kind === 'link' ? link(node.target) : []),
   ]
 }
 
 /** Entries for `.` and `..`. */
-export function selfEntries(node: IsoNode, modifiedAt: number, isRootSelf: boolean): Entry[] {
-  const own = [posix(node), times(modifiedAt)]
+export function selfEntries(node: IsoNode, times: Entry, isRootSelf: boolean): Entry[] {
+  const own = [posix(node), times]
   return isRootSelf ? [sharing, ...own, reference()] : own
 }
 

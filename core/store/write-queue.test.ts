@@ -3,7 +3,11 @@
 import { expect, test } from 'bun:test'
 import { createClient } from '@libsql/client'
 import { temporaryDb } from '../../test/temporary-db.ts'
+import { databasePath } from './client.ts'
+import { openLocal } from './local.ts'
 import { readSetting, writeSetting } from './settings.ts'
+import { createWriteQueue } from './write-queue.ts'
+import type { Writer } from './writer.ts'
 
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => index)
 
@@ -97,6 +101,37 @@ test('a transaction that ends as a whole fails everyone in it, and the next ones
   await db.write((tx) => writeSetting(tx, 'four', 4))
   expect(await readSetting(db.read, 'one')).toBeUndefined()
   expect(await readSetting(db.read, 'four')).toBe(4)
+})
+
+/** A disk whose fsync takes 5 ms, in which the event loop stands still as it does in the driver. */
+function slowDisk(writer: Writer) {
+  let commits = 0
+  const slow: Writer = {
+    ...writer,
+    async transaction(work) {
+      const value = await writer.transaction(work)
+      commits++
+      for (const end = performance.now() + 5; performance.now() < end; );
+      return value
+    },
+  }
+  return { slow, commits: () => commits }
+}
+
+test('on a slow disk writes that come in one by one share commits', async () => {
+  await using temporary = await temporaryDb()
+  const { client, writer } = openLocal(databasePath(temporary.url) ?? '')
+  const disk = slowDisk(writer)
+  const queue = createWriteQueue(disk.slow)
+  const written: Promise<void>[] = []
+  for (const n of numbers(100)) {
+    written.push(queue.write((tx) => writeSetting(tx, `n-${n}`, n)))
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  await Promise.all(written)
+  client.close()
+  expect(disk.commits()).toBeLessThan(25)
+  expect(await readSetting(temporary.db.read, 'n-99')).toBe(99)
 })
 
 test('the lock of another connection is waited for', async () => {

@@ -33,6 +33,8 @@ export interface Files {
   /** Shows the object in the layout of a repository; `again` replaces a link to an older copy. */
   show(repository: string, digest: Digest, again?: boolean): Promise<void>
   hide(repository: string, digest: Digest): Promise<void>
+  /** True once after the folder of a repository was made, or first used since the start. */
+  takeNewLayout(repository: string): boolean
   /** Removes the object itself. */
   remove(digest: Digest): Promise<void>
 }
@@ -71,6 +73,7 @@ async function linkOnce(from: string, to: string): Promise<void> {
 
 export function createFiles(paths: Paths): Files {
   const layouts = new Set<string>()
+  const newLayouts = new Set<string>()
 
   const makeLayout = async (repository: string): Promise<void> => {
     const folder = paths.repository(repository)
@@ -79,6 +82,7 @@ export function createFiles(paths: Paths): Files {
     }
     await writeFile(join(folder, 'oci-layout'), LAYOUT_VERSION)
     layouts.add(repository)
+    newLayouts.add(repository)
   }
   /** All that is half made stands where the next start clears it away. */
   const temporaryPath = () => join(paths.uploads, `${Bun.randomUUIDv7()}.tmp`)
@@ -128,6 +132,7 @@ export function createFiles(paths: Paths): Files {
         await makeLayout(repository)
       }
     },
+    takeNewLayout: (repository) => newLayouts.delete(repository),
     hide: (repository, digest) => removeFile(paths.repositoryBlob(repository, digest)),
     async remove(digest) {
       await removeFile(paths.blob(digest))

@@ -88,9 +88,14 @@ export function createStore({ db, root, config, log, now }: StoreParts): OciStor
   const { watermark, ...room } = createRoom(quota, (expected) =>
     createWatermark({ folder: root, reserveBytes: config.disk_reserve_bytes, expected }),
   )
+  const events = createEvents(log)
+  // A repository may hold blobs alone: its folder is a layout all the same.
+  events.onEvent(({ repository }) => {
+    if (files.takeNewLayout(repository)) layouts.changed(repository)
+  })
   let opened = false
   return {
-    ...createEvents(log),
+    ...events,
     ...createGuards(),
     ...{
       db,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** Sections 1.2 end-2 and end-2R: reading blobs, whole and in ranges. */
 import { beforeAll, expect, test } from 'bun:test'
+import { join } from 'node:path'
+import { fsck } from './care-api.ts'
 import { digestOf, freshBytes, missingDigest } from './content.ts'
 import { oddities } from './oddities.ts'
 import { freshName, useRegistry } from './registry.ts'
@@ -245,6 +247,21 @@ test('a containerd mirror request with ns is answered as without', async () => {
   const got = await call('GET', `${blob}?ns=docker.example`)
   expect(got).toMatchObject({ status: 200, digest })
 })
+
+test('a repository that holds blobs alone is an OCI layout on the disk', async () => {
+  const { running } = registry
+  // Of another registry the folder is not ours to look at.
+  if (!running) return
+  const own = freshName('alone')
+  const digest = await pushBlob(own, freshBytes())
+  const folder = join(running.dataDir, 'oci/repos', own)
+  const index = () => Bun.file(join(folder, 'index.json'))
+  const deadline = performance.now() + 10_000
+  while (!(await index().exists()) && performance.now() < deadline) await Bun.sleep(20)
+  expect(await index().json()).toMatchObject({ schemaVersion: 2, manifests: [] })
+  expect(await Bun.file(join(folder, 'blobs', digest.replace(':', '/'))).exists()).toBe(true)
+  expect((await fsck(registry)).findings).toEqual([])
+}, 30_000)
 
 test('every answer about reading blobs has the form that OCI asks for', () => {
   expect(oddities.found).toEqual([])

@@ -39,6 +39,7 @@ export const oddities = {
     lines.length = 0
   },
   look(method: string, where: string, reply: Reply) {
+    if (!/^(https?:\/\/[^/]+)?\/v2(\/|\?|$)/.test(where)) return
     for (const what of amiss(method, reply)) {
       const line = `${method} ${where.slice(0, 200)}: ${reply.status} ${what}`
       if (lines.length < 20) lines.push(line)

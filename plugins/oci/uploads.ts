@@ -65,7 +65,7 @@ export interface Uploads extends AsyncDisposable {
   ): Promise<number>
   /**
    * For a session without bytes whose whole blob is stored by `work`. It is over afterwards, also when
-   * the bytes had another digest; what else `work` throws leaves it open. Throws `oci.upload-busy`.
+   * that was refused; only a connection that broke leaves it open. Throws `oci.upload-busy`.
    */
   replace<T>(id: string, work: () => Promise<T>): Promise<T>
   /** Drops the session and its bytes. Throws `oci.upload-unknown`, `oci.upload-busy`. */
@@ -318,7 +318,7 @@ export function createUploads({ paths, disk, log, now, ttlMs }: UploadParts): Up
         await drop(session)
         return result
       } catch (error) {
-        if (error instanceof Fault && error.code === 'oci.digest-invalid') await drop(session)
+        if (!wasCut(error)) await drop(session)
         throw error
       } finally {
         release(session)
@@ -343,6 +343,9 @@ export function createUploads({ paths, disk, log, now, ttlMs }: UploadParts): Up
   }
   return uploads
 }
+
+const wasCut = (error: unknown) =>
+  error instanceof Fault && (error.code === 'oci.cut-short' || error.code === 'oci.upload-idle')
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}
 

@@ -208,6 +208,8 @@ export async function runKills({ kills, seed, tell }: KillsOptions): Promise<Kil
   await appliance.start()
   findings.push(...(await check(await callerOf(appliance), ledger)))
   await appliance.end('SIGTERM')
-  findings.push(...(await emptyFiles(join(appliance.dataDir, 'oci'))))
+  for (const place of ['_blobs', 'repos']) {
+    findings.push(...(await emptyFiles(join(appliance.dataDir, 'oci', place))))
+  }
   return { acknowledged, findings }
 }

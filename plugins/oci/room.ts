@@ -47,7 +47,7 @@ export function createRoom(
     for await (const chunk of body) {
       if (!declared) reservation.grow(chunk.byteLength)
       left.bytes = Math.max(0, left.bytes - chunk.byteLength)
-      watermark.check(chunk.byteLength)
+      watermark.came(chunk.byteLength)
       yield chunk
     }
   }

@@ -16,11 +16,16 @@ export interface Watermark {
   space(): Promise<DiskSpace>
   /** Throws `oci.storage-full` unless so many bytes fit beside what others are still to bring. */
   admit(bytes: number): Promise<void>
-  /** The same, by what was last seen: cheap enough for every chunk. Looks again in the background. */
-  check(bytes: number): void
+  /**
+   * So many bytes came. Throws `oci.storage-full` when they go beyond what was seen last: cheap enough
+   * for every chunk, since the disk is looked at in the background.
+   */
+  came(bytes: number): void
 }
 
 const LOOK_EVERY_MS = SECOND
+/** By a look that is older nobody is refused. */
+const OLDEST_MS = 5 * SECOND
 
 const sizeText = (bytes: number) => `${(bytes / GiB).toFixed(bytes < GiB ? 3 : 1)} GiB`
 
@@ -38,8 +43,11 @@ export function createWatermark(parts: WatermarkParts): Watermark {
   const { folder, expected, clock = () => performance.now() } = parts
   let seen: { readonly at: number; readonly space: DiskSpace } | undefined
   let looking: Promise<DiskSpace> | undefined
+  /** Bytes that came after the last look. */
+  let comeSince = 0
 
   const look = async (): Promise<DiskSpace> => {
+    const cameBefore = comeSince
     const { blocks, bavail, bsize } = await statfs(folder)
     const totalBytes = blocks * bsize
     const space = {
@@ -47,6 +55,7 @@ export function createWatermark(parts: WatermarkParts): Watermark {
       reserveBytes: Math.min(parts.reserveBytes, Math.floor(totalBytes / 20)),
     }
     seen = { at: clock(), space }
+    comeSince -= cameBefore
     return space
   }
   const refresh = (): Promise<DiskSpace> => {
@@ -55,10 +64,12 @@ export function createWatermark(parts: WatermarkParts): Watermark {
     })
     return looking
   }
-  const isFresh = () => seen !== undefined && clock() - seen.at < LOOK_EVERY_MS
+  const ageMs = () => (seen === undefined ? Number.POSITIVE_INFINITY : clock() - seen.at)
+  const roomIn = ({ freeBytes, reserveBytes }: DiskSpace) =>
+    freeBytes - reserveBytes - expected() - comeSince
 
-  const judge = ({ freeBytes, reserveBytes }: DiskSpace, bytes: number): void => {
-    const room = freeBytes - reserveBytes - expected()
+  const judge = (space: DiskSpace, bytes: number): void => {
+    const room = roomIn(space)
     if (bytes <= room) return
     throw ociFaults.storageFull(
       `storage full: ${sizeText(Math.max(0, room))} can be taken and ${sizeText(bytes)} would come; ` +
@@ -67,14 +78,17 @@ export function createWatermark(parts: WatermarkParts): Watermark {
   }
 
   return {
-    space: async () => (isFresh() && seen ? seen.space : refresh()),
+    space: async () => (ageMs() < LOOK_EVERY_MS && seen ? seen.space : refresh()),
     async admit(bytes) {
-      judge(isFresh() && seen ? seen.space : await refresh(), bytes)
+      if (ageMs() < LOOK_EVERY_MS && seen && bytes <= roomIn(seen.space)) return
+      // Somebody may have made room since the last look.
+      judge(await refresh(), bytes)
     },
-    check(bytes) {
+    came(bytes) {
+      comeSince += bytes
       // A disk that can not be asked is told of by the next `admit`.
-      if (!isFresh()) refresh().catch(() => undefined)
-      if (seen) judge(seen.space, bytes)
+      if (ageMs() >= LOOK_EVERY_MS) refresh().catch(() => undefined)
+      if (seen && ageMs() < OLDEST_MS) judge(seen.space, 0)
     },
   }
 }

@@ -141,7 +141,7 @@ async function measureLarge(
   }
 }
 
-async function measureSmall(target: Target, options: BenchOptions): Promise<Sample> {
+async function measureSmall(target: Target, options: BenchOptions) {
   const { seconds, smallCount, folder } = options
   const repository = 'bench/small'
   await writeBack()
@@ -159,6 +159,8 @@ async function measureSmall(target: Target, options: BenchOptions): Promise<Samp
   return { blobPushes, manifestPushes, manifestGets, blobHeads }
 }
 
+const FEW = 8
+
 interface Sources {
   readonly one: Source
   readonly four: readonly Source[]
@@ -174,8 +176,12 @@ async function measureOne(
   await mkdir(dataDir, { recursive: true })
   const target = await contestant.open(dataDir)
   try {
-    const small = await measureSmall(target, options)
-    if (contestant.smallOnly) return small
+    // Each call of a peer with a login costs a bcrypt hash: reads alone, after few pushes.
+    const few = contestant.smallOnly ? { ...options, smallCount: FEW } : options
+    const small = await measureSmall(target, few)
+    if (contestant.smallOnly) {
+      return { manifestGets: small.manifestGets, blobHeads: small.blobHeads }
+    }
     const large = await measureLarge(target, sources)
     const fair =
       target.name === 'slipway' ? await measureFairness(target, sources.one, REPOSITORY) : {}
@@ -225,7 +231,7 @@ export async function benchOci(options: BenchOptions): Promise<BenchResult> {
     for (const contestant of contestants(options)) {
       const sample = await measureOne(contestant, sources, options)
       samples.set(contestant.name, [...(samples.get(contestant.name) ?? []), sample])
-      tell(`round ${round}: ${contestant.name}`)
+      tell(`round ${round}: ${contestant.name} ${JSON.stringify(sample)}`)
     }
   }
   return { disk, samples }

@@ -56,16 +56,19 @@ async function deleteRows(tx: Tx, repository: string, marked: Marked, at: number
   )
 }
 
-/** Nothing of the sweep is remembered as being there. */
-function forgetAll(
-  { tags: names, manifests: records, objects }: OciStore,
-  repository: string,
-  marked: Marked,
-) {
+/**
+ * Nothing of the sweep is remembered as being there. By digest, each alone: a push that was committed
+ * together with the sweep, and before it, has not told its own memory yet.
+ */
+async function forgetAll(store: OciStore, repository: string, marked: Marked): Promise<void> {
+  const { tags: names, manifests: records, objects, objectLocks } = store
   for (const { name } of marked.tags) names.forget(repository, name)
   for (const { digest } of marked.manifests)
     if (isDigest(digest)) records.forget(repository, digest)
-  for (const { digest } of marked.links) if (isDigest(digest)) objects.forget(repository, digest)
+  for (const { digest } of marked.links) {
+    if (isDigest(digest))
+      await objectLocks.alone(digest, async () => objects.forget(repository, digest))
+  }
 }
 
 /**
@@ -84,7 +87,7 @@ export async function sweepRepository(
       await deleteRows(tx, repository, found, rules.now)
       return found
     })
-    forgetAll(store, repository, marked)
+    await forgetAll(store, repository, marked)
     if (marked.manifests.length + marked.tags.length > 0) store.layouts.changed(repository)
     return marked
   })

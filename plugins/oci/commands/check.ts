@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+import { resolve } from 'node:path'
 import type { CommandCall, DeclaredCommand } from '../../../core/command.ts'
 import { facts } from '../../../core/table.ts'
 import { localTime, sizeOf } from '../../../core/times.ts'
 import type { OciScrubStatus } from '../../../schemas/oci-admin.ts'
 import type { OciFindingList } from '../../../schemas/oci-report.ts'
+import { checkOffline } from '../fsck-offline.ts'
 import { isRepositoryName } from '../names.ts'
 import { apiPath } from './admin.ts'
-import { findingLine } from './report.ts'
+import { findingLine, reportLines } from './report.ts'
 import { runTask, TASK_OPTIONS } from './task.ts'
 
 const FAILED = 1
@@ -78,18 +80,33 @@ export const findingsCommand: DeclaredCommand = {
 export const fsckCommand: DeclaredCommand = {
   name: 'fsck',
   summary: 'compare files, database and digests of the registry once, at full speed',
-  about: 'Exit code 1 when damage is left.',
+  about:
+    'Exit code 1 when damage is left. With --offline it reads the data folder of an appliance that does not run, and changes nothing.',
   options: {
+    offline: { value: 'DIR', summary: 'data folder of an appliance that is down' },
     repair: { summary: 'mend what can be mended from what is here' },
     'no-content': { summary: 'do not hash the content again: quicker, and blind for flipped bits' },
     ...TASK_OPTIONS,
   },
-  examples: ['slipway oci fsck', 'slipway oci fsck --repair'],
-  call: (call) =>
-    runTask(call, ['fsck'], {
-      ...(call.flags.on('repair') ? { repair: true } : {}),
-      ...(call.flags.on('no-content') ? { content: false } : {}),
-    }),
+  examples: [
+    'slipway oci fsck',
+    'slipway oci fsck --repair',
+    'slipway oci fsck --offline /var/lib/slipway',
+  ],
+  async call(call) {
+    const { flags, out } = call
+    const folder = flags.text('offline')
+    if (folder === undefined) {
+      return runTask(call, ['fsck'], {
+        ...(flags.on('repair') ? { repair: true } : {}),
+        ...(flags.on('no-content') ? { content: false } : {}),
+      })
+    }
+    if (flags.on('repair')) throw call.usage('--repair needs an appliance that runs')
+    const report = await checkOffline(resolve(folder), { content: !flags.on('no-content') })
+    out.answer(report, (value) => reportLines(value))
+    return report.bad > 0 ? FAILED : 0
+  },
 }
 
 export const rescanCommand: DeclaredCommand = {

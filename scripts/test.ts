@@ -70,7 +70,7 @@ async function runChecks(): Promise<Tally[]> {
 async function runTests(): Promise<Tally> {
   const everywhere = await scan('{core,plugins,schemas,appliance,scripts,test}/**/*.test.{ts,tsx}')
   const files = everywhere.filter((file) => !file.startsWith('test/binary/'))
-  return tests(files, ['--parallel', '--timeout=30000'], 15 * MINUTE)
+  return tests(files, ['--parallel', '--timeout=30000'], 25 * MINUTE)
 }
 
 /** One after the other: these tests measure, and each starts whole appliances. */

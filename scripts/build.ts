@@ -41,7 +41,7 @@ async function build(targetName: string, entry: string): Promise<string> {
   try {
     await Bun.build({
       // the thread of the registry is an entry of its own
-      entrypoints: [join(root, entry), join(root, 'plugins/oci/disk-worker.ts')],
+      entrypoints: [join(root, entry), join(root, 'plugins/oci/store/disk-worker.ts')],
       root,
       target: 'bun',
       // bytecode alone would mean CommonJS, where top-level await is an error

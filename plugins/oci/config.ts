@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import * as v from 'valibot'
 import { HOUR, MiB } from '../../core/units.ts'
-import { careConfig } from './care-config.ts'
+import { careConfig } from './care/care-config.ts'
 
 const wholeNumber = (least: number, standard: number) =>
   v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(least)), standard)

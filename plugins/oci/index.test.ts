@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { MiB } from '../../core/units.ts'
 import { type RunningAppliance, startAppliance } from '../../test/harness.ts'
-import { digestOf } from './digest.ts'
+import { digestOf } from './store/digest.ts'
 
 let running: RunningAppliance
 beforeAll(async () => {

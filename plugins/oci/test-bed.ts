@@ -11,9 +11,9 @@ import { createLog } from '../../core/log.ts'
 import { type Db, openDb } from '../../core/store/client.ts'
 import type { Access } from './access.ts'
 import { OciConfig } from './config.ts'
-import { type Digest, digestOf } from './digest.ts'
-import { OCI_MANIFEST } from './media-types.ts'
-import { mountRoutes } from './routes.ts'
+import { mountRoutes } from './http/routes.ts'
+import { type Digest, digestOf } from './store/digest.ts'
+import { OCI_MANIFEST } from './store/media-types.ts'
 import { createStore, type OciStore } from './store.ts'
 
 /** Memory-backed storage where there is some: every push waits for the disk. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { open } from 'node:fs/promises'
-import { digestOf } from '../digest.ts'
+import { digestOf } from '../store/digest.ts'
 import type { Content } from './content.ts'
 import { clientFaults } from './faults.ts'
 import { readFileRange } from './file-range.ts'

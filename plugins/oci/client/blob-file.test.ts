@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { KiB } from '../../../core/units.ts'
-import { digestOf } from '../digest.ts'
+import { digestOf } from '../store/digest.ts'
 import { fetchBlob, partialPath } from './blob-file.ts'
 import { streamBlob } from './blob-stream.ts'
 import { ANNOTATION, MEDIA } from './manifest.ts'

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import { type DigestAlgorithm, digestOf, isDigest } from '../digest.ts'
+import { type DigestAlgorithm, digestOf, isDigest } from '../store/digest.ts'
 import { clientFaults } from './faults.ts'
 
 /** A running hash in the algorithm of `digest`. */

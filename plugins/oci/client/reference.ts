@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import { isDigest } from '../digest.ts'
-import { isRepositoryName, isTag } from '../names.ts'
+import { isDigest } from '../store/digest.ts'
+import { isRepositoryName, isTag } from '../store/names.ts'
 import { clientFaults } from './faults.ts'
 
 /** Where something lies: `[SCHEME://][HOST[:PORT]/]NAME[:TAG][@DIGEST]`. */

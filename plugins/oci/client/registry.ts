@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import * as v from 'valibot'
 import { Fault } from '../../../core/faults.ts'
-import { digestOf, isDigest } from '../digest.ts'
+import { digestOf, isDigest } from '../store/digest.ts'
 import { bodyOf } from './body.ts'
 import { digestLike } from './digest-check.ts'
 import { clientFaults } from './faults.ts'

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { expect, test } from 'bun:test'
-import { digestOf } from '../digest.ts'
+import { digestOf } from '../store/digest.ts'
 import type { Content } from './content.ts'
 import { type Descriptor, MEDIA, parseManifest } from './manifest.ts'
 import { choosePlatform, readTree } from './tree.ts'

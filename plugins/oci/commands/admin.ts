@@ -2,7 +2,7 @@
 import type { ApplianceClient, CommandCall } from '../../../core/command.ts'
 import { clientFaults } from '../client/faults.ts'
 import { parseReference, type Reference } from '../client/reference.ts'
-import { isTag } from '../names.ts'
+import { isTag } from '../store/names.ts'
 
 const API = '/api/v1/oci'
 const PAGE = '100'

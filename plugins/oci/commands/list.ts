@@ -9,7 +9,7 @@ import type {
   OciTag,
   OciTagList,
 } from '../../../schemas/oci-admin.ts'
-import { createGlob } from '../care-glob.ts'
+import { createGlob } from '../care/care-glob.ts'
 import { inParallel } from '../client/pool.ts'
 import { parseReference, type Reference, splitOrigin } from '../client/reference.ts'
 import type { Registry } from '../client/registry.ts'

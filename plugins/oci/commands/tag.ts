@@ -5,7 +5,7 @@ import { localTime } from '../../../core/times.ts'
 import type { OciRolledBack, OciTagHistory } from '../../../schemas/oci-admin.ts'
 import { parseManifest } from '../client/manifest.ts'
 import { showReference, wanted } from '../client/reference.ts'
-import { isDigest } from '../digest.ts'
+import { isDigest } from '../store/digest.ts'
 import { apiPath, checkedTag, ownTag } from './admin.ts'
 import { openDoor, REMOTE_OPTIONS } from './door.ts'
 

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/** Runs beside the event loop: writes and hashes what comes in, and waits for the disk. Started by disk.ts. */
+import { dlopen, FFIType } from 'bun:ffi'
+import { closeSync, ftruncateSync, openSync, readSync, writevSync } from 'node:fs'
+import { MiB } from '../../../core/units.ts'
+import type { DiskAnswer, DiskOrder } from './disk.ts'
+
+declare const self: Worker
+
+/** Read and hashed at a stretch; then others get their turn. */
+const SLICE = MiB
+/** Sent on to the disk in such pieces while the file still grows, so that the last sync is short. */
+const WRITE_OUT = 8 * MiB
+/** linux/fs.h: start writing, wait for nothing. */
+const SYNC_FILE_RANGE_WRITE = 2
+
+interface Kept {
+  readonly fd: number
+  readonly hasher: Bun.CryptoHasher
+  /** Bytes hashed; behind `size` after a restart, until they were read again. */
+  at: number
+  /** Bytes that are there. */
+  size: number
+  /** Bytes whose writing to the disk was begun. */
+  out: number
+  finishing: boolean
+}
+
+/** Asked for at a stretch, and how many of them are under way at once. */
+const AHEAD = 4 * MiB
+const AHEAD_DEPTH = 4
+/** linux/fadvise.h */
+const POSIX_FADV_WILLNEED = 3
+
+const libc = dlopen('libc.so.6', {
+  syncfs: { args: [FFIType.i32], returns: FFIType.i32 },
+  sync_file_range: {
+    args: [FFIType.i32, FFIType.i64, FFIType.i64, FFIType.u32],
+    returns: FFIType.i32,
+  },
+  posix_fadvise: {
+    args: [FFIType.i32, FFIType.i64, FFIType.i64, FFIType.i32],
+    returns: FFIType.i32,
+  },
+}).symbols
+
+const kept = new Map<number, Kept>()
+const buffer = Buffer.allocUnsafe(SLICE)
+let running = false
+
+const answer = (one: DiskAnswer) => postMessage(one)
+
+function failed(id: number, error: unknown): void {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : undefined
+  const text = error instanceof Error ? error.message : String(error)
+  answer({ id, failed: text, ...(code ? { code } : {}) })
+}
+
+function drop(id: number): void {
+  const file = kept.get(id)
+  if (!file) return
+  kept.delete(id)
+  closeSync(file.fd)
+}
+
+function writeAll(file: Kept, chunks: readonly Uint8Array[], count: number): void {
+  let written = writevSync(file.fd, chunks)
+  for (const chunk of chunks) {
+    if (written >= count) return
+    // A short write: the rest one by one, from where it ended.
+    const behind = count - written
+    if (behind <= chunk.byteLength) written += writevSync(file.fd, [chunk.subarray(-behind)])
+  }
+}
+
+/** Appends. When not all could be written the file is as before. */
+function write(file: Kept, chunks: readonly Uint8Array[]): number {
+  const count = chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0)
+  // Hashed first: then they lie in the cache of this core when they are written.
+  const follows = file.at === file.size
+  if (follows) for (const chunk of chunks) file.hasher.update(chunk)
+  try {
+    writeAll(file, chunks, count)
+  } catch (error) {
+    ftruncateSync(file.fd, file.size)
+    // The hash went on without them: it is begun anew.
+    throw error
+  }
+  file.size += count
+  if (follows) file.at = file.size
+  writeOut(file)
+  return count
+}
+
+function writeOut(file: Kept): void {
+  if (file.size - file.out < WRITE_OUT) return
+  // A hint: whether it worked shows in the final sync, which is checked.
+  libc.sync_file_range(file.fd, file.out, file.size - file.out, SYNC_FILE_RANGE_WRITE)
+  file.out = file.size
+}
+
+/** One slice of a file whose hash is behind. */
+function catchUp(id: number, file: Kept): void {
+  const wanted = Math.min(SLICE, file.size - file.at)
+  const read = wanted > 0 ? readSync(file.fd, buffer, 0, wanted, file.at) : 0
+  if (wanted > 0 && read === 0) throw new Error('the file is shorter than what was written to it')
+  file.hasher.update(buffer.subarray(0, read))
+  file.at += read
+  if (!file.finishing || file.at < file.size) return
+  const hex = file.hasher.digest('hex')
+  drop(id)
+  answer({ id, hex })
+}
+
+const isBehind = (file: Kept) => file.at < file.size || file.finishing
+
+function work(): void {
+  for (const [id, file] of kept) {
+    try {
+      if (isBehind(file)) catchUp(id, file)
+    } catch (error) {
+      drop(id)
+      failed(id, error)
+    }
+  }
+  running = [...kept.values()].some(isBehind)
+  if (running) setImmediate(work)
+}
+
+const wake = () => {
+  if (running) return
+  running = true
+  setImmediate(work)
+}
+
+/** Asks for the window at `at`, and waits until the one asked for before some others is there. */
+function ahead(fd: number, at: number, from: number, end: number): void {
+  try {
+    if (at < end) libc.posix_fadvise(fd, at, Math.min(AHEAD, end - at), POSIX_FADV_WILLNEED)
+    const awaited = at - AHEAD * AHEAD_DEPTH
+    if (awaited >= from) readSync(fd, buffer, 0, 1, awaited)
+    if (at < end) {
+      // Others get their turn.
+      setImmediate(() => ahead(fd, at + AHEAD, from, end))
+      return
+    }
+  } catch {
+    // A help that is none: whoever sends the file meets the error.
+  }
+  closeSync(fd)
+}
+
+const orders: {
+  readonly [K in DiskOrder['do']]: (order: Extract<DiskOrder, { do: K }>) => void
+} = {
+  open({ id, path, algorithm, size }) {
+    const fd = openSync(path, 'a+', 0o600)
+    const hasher = new Bun.CryptoHasher(algorithm)
+    kept.set(id, { fd, hasher, at: 0, size, out: size, finishing: false })
+    if (size > 0) wake()
+  },
+  write({ id, to, chunks }) {
+    const file = kept.get(to)
+    if (!file) throw new Error('the file is not open')
+    answer({ id, written: write(file, chunks) })
+  },
+  follow({ id, path, algorithm }) {
+    const hasher = new Bun.CryptoHasher(algorithm)
+    const none = { at: 0, size: 0, out: Number.MAX_SAFE_INTEGER, finishing: false }
+    kept.set(id, { fd: openSync(path, 'r'), hasher, ...none })
+  },
+  advance({ id, size }) {
+    const file = kept.get(id)
+    if (file) file.size = size
+    wake()
+  },
+  finish({ id, size }) {
+    const file = kept.get(id)
+    if (!file) throw new Error('the file is not open')
+    file.size = size ?? file.size
+    file.finishing = true
+    wake()
+  },
+  drop: ({ id }) => drop(id),
+  ahead: ({ path, from, end }) => ahead(openSync(path, 'r'), from, from, end),
+  sync({ id, path }) {
+    const fd = openSync(path, 'r')
+    try {
+      if (libc.syncfs(fd) !== 0) throw new Error(`syncfs ${path} failed`)
+    } finally {
+      closeSync(fd)
+    }
+    answer({ id })
+  },
+}
+
+self.onmessage = ({ data }: MessageEvent<DiskOrder>) => {
+  try {
+    // one order's function gets that order: the compiler can not follow the pair
+    ;(orders[data.do] as (order: DiskOrder) => void)(data)
+  } catch (error) {
+    failed(data.id, error)
+  }
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import { join } from 'node:path'
+import { defineFaults } from '../../../core/faults.ts'
+import type { DigestAlgorithm } from './digest.ts'
+
+/** What a thread is told. `id` names an open file, or the order itself where that is answered. */
+export type DiskOrder =
+  | { do: 'open'; id: number; path: string; algorithm: DigestAlgorithm; size: number }
+  | { do: 'write'; id: number; to: number; chunks: readonly Uint8Array[] }
+  | { do: 'follow'; id: number; path: string; algorithm: DigestAlgorithm }
+  | { do: 'advance'; id: number; size: number }
+  | { do: 'finish'; id: number; size?: number }
+  | { do: 'drop'; id: number }
+  | { do: 'ahead'; id: number; path: string; from: number; end: number }
+  | { do: 'sync'; id: number; path: string }
+
+export interface DiskAnswer {
+  readonly id: number
+  readonly hex?: string
+  readonly written?: number
+  readonly failed?: string
+  /** Of the error: `ENOSPC`. */
+  readonly code?: string
+}
+
+export const diskFaults = defineFaults('oci-disk', {
+  /** A file could not be written or read again, or the disk not be synced. */
+  failed: { status: 500, retry: true },
+})
+
+/** A file that grows at its end, and its hash. */
+export interface HashedFile {
+  /** Appends, and takes the chunks' memory away. Resolves with their bytes; a failure leaves the file as it was. */
+  write(chunks: readonly Uint8Array[]): Promise<number>
+  /** The hash in hex of the whole; closes the file. */
+  finish(): Promise<string>
+  /** Closes the file without an answer. */
+  drop(): void
+}
+
+/** The hash of a file that others write, taken as far as it is told. */
+export interface Follower {
+  /** So many bytes may be read. */
+  advance(sizeBytes: number): void
+  /** The hash in hex of the first `sizeBytes`; closes the file. */
+  finish(sizeBytes: number): Promise<string>
+  /** Closes the file without an answer. */
+  drop(): void
+}
+
+/** Work that would stop the event loop: writing, long hashes, waits for the disk. Throws `oci-disk.failed`. */
+export interface Disk extends Disposable {
+  /** Opens or makes a file. The first `sizeBytes` that it has are hashed in the background. */
+  open(path: string, algorithm: DigestAlgorithm, sizeBytes: number): HashedFile
+  /** Opens a file for reading alone. */
+  follow(path: string, algorithm: DigestAlgorithm): Follower
+  /** Begins to read these bytes into the page cache; tells nobody when it is done. */
+  readAhead(path: string, from: number, end: number): void
+  /** Everything written so far to the file system of `path` reaches the disk. */
+  sync(path: string): Promise<void>
+}
+
+interface Waiting {
+  readonly resolve: (answer: DiskAnswer) => void
+  readonly reject: (error: Error) => void
+}
+
+interface Thread {
+  post(order: DiskOrder): void
+  /** The answer to what bears this id. */
+  answered(id: number): Promise<DiskAnswer>
+  terminate(): void
+}
+
+/** In the executable it stands compiled, at the place of its source (scripts/build.ts). */
+const WORKER = join(
+  import.meta.dir,
+  import.meta.dir.startsWith('/$bunfs') ? 'disk-worker.js' : 'disk-worker.ts',
+)
+
+/** Threads that write and hash; a file stays with one. */
+const THREADS = 2
+
+/** As the error of a file would come: `code` is looked at where a full disk is told. */
+const asError = ({ failed, code }: DiskAnswer): Error => {
+  const cause = Object.assign(new Error(failed), code ? { code } : {})
+  return code === 'ENOSPC' ? cause : diskFaults.failed(failed ?? '', { cause })
+}
+
+function startThread(): Thread {
+  const worker = new Worker(WORKER)
+  const waiting = new Map<number, Waiting>()
+  /** Failures that came before somebody asked. */
+  const early = new Map<number, DiskAnswer>()
+  let broken: Error | undefined
+  const judge = ({ resolve, reject }: Waiting, answer: DiskAnswer) =>
+    answer.failed === undefined ? resolve(answer) : reject(asError(answer))
+  worker.onmessage = ({ data }: MessageEvent<DiskAnswer>) => {
+    const one = waiting.get(data.id)
+    if (!one) early.set(data.id, data)
+    else judge(one, data)
+    waiting.delete(data.id)
+  }
+  worker.onerror = (event) => {
+    broken = diskFaults.failed(event.message)
+    for (const { reject } of waiting.values()) reject(broken)
+    waiting.clear()
+  }
+  // The worker alone keeps no process alive.
+  worker.unref()
+  return {
+    post(order) {
+      // Their memory moves to the thread; two chunks may lie in one piece of it.
+      const chunks = order.do === 'write' ? order.chunks : []
+      const moved = new Set(chunks.map(({ buffer }) => buffer))
+      worker.postMessage(
+        order,
+        [...moved].filter((each) => each instanceof ArrayBuffer),
+      )
+    },
+    answered: (id) =>
+      new Promise((resolve, reject) => {
+        const before = early.get(id)
+        early.delete(id)
+        if (broken) reject(broken)
+        else if (before) judge({ resolve, reject }, before)
+        else waiting.set(id, { resolve, reject })
+      }),
+    terminate: () => worker.terminate(),
+  }
+}
+
+/** Starts two threads for files, one that waits for the disk and one that reads ahead, each at its first order. */
+export function createDisk(): Disk {
+  const writing: Thread[] = []
+  let syncing: Thread | undefined
+  let reading: Thread | undefined
+  let last = 0
+  const threadFor = (id: number): Thread => {
+    const at = id % THREADS
+    writing[at] ??= startThread()
+    return writing[at]
+  }
+  return {
+    open(path, algorithm, size) {
+      const id = ++last
+      const thread = threadFor(id)
+      thread.post({ do: 'open', id, path, algorithm, size })
+      return {
+        async write(chunks) {
+          const order = ++last
+          const answer = thread.answered(order)
+          thread.post({ do: 'write', id: order, to: id, chunks })
+          return (await answer).written ?? 0
+        },
+        async finish() {
+          const answer = thread.answered(id)
+          thread.post({ do: 'finish', id })
+          return (await answer).hex ?? ''
+        },
+        drop: () => thread.post({ do: 'drop', id }),
+      }
+    },
+    follow(path, algorithm) {
+      const id = ++last
+      const thread = threadFor(id)
+      thread.post({ do: 'follow', id, path, algorithm })
+      return {
+        advance: (size) => thread.post({ do: 'advance', id, size }),
+        async finish(size) {
+          const answer = thread.answered(id)
+          thread.post({ do: 'finish', id, size })
+          return (await answer).hex ?? ''
+        },
+        drop: () => thread.post({ do: 'drop', id }),
+      }
+    },
+    readAhead(path, from, end) {
+      reading ??= startThread()
+      reading.post({ do: 'ahead', id: ++last, path, from, end })
+    },
+    async sync(path) {
+      syncing ??= startThread()
+      const id = ++last
+      const answer = syncing.answered(id)
+      syncing.post({ do: 'sync', id, path })
+      await answer
+    },
+    [Symbol.dispose]() {
+      for (const thread of [...writing, syncing, reading]) thread?.terminate()
+    },
+  }
+}

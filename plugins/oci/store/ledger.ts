@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import { type SQL, sql } from 'drizzle-orm'
+import type { SQLiteInsertValue, SQLiteTable } from 'drizzle-orm/sqlite-core'
+import type { Db, Tx } from '../../../core/store/client.ts'
+import {
+  blobs,
+  freshBytes,
+  manifestReferences,
+  manifests,
+  repositories,
+  repositoryBlobs,
+  tagHistory,
+  tags,
+} from '../tables.ts'
+
+/** Rows that one push adds; they stand together or not at all. */
+export interface Rows {
+  readonly repositories?: readonly (typeof repositories.$inferInsert)[]
+  readonly blobs?: readonly (typeof blobs.$inferInsert)[]
+  readonly links?: readonly (typeof repositoryBlobs.$inferInsert)[]
+  readonly fresh?: readonly (typeof freshBytes.$inferInsert)[]
+  readonly manifests?: readonly (typeof manifests.$inferInsert)[]
+  readonly references?: readonly (typeof manifestReferences.$inferInsert)[]
+  readonly tags?: readonly (typeof tags.$inferInsert)[]
+}
+
+/** Writes what pushes add. Those that come while a commit is under way share the next one. */
+export interface Ledger {
+  /** Resolves once the rows stand on the disk. None of them can clash: a row that is there is renewed. */
+  add(rows: Rows): Promise<void>
+}
+
+/** Most pushes in one commit: bounds how long the event loop is held. */
+const GROUP = 256
+/** Longest wait for others to join a commit, ms. */
+const MOST_WAIT_MS = 10
+/** Rows of one statement: SQLite takes 32,766 variables. */
+const ROWS = 400
+
+const excluded = (column: string): SQL => sql.raw(`excluded.${column}`)
+
+async function inSlices<T>(rows: readonly T[], insert: (slice: T[]) => Promise<unknown>) {
+  for (let at = 0; at < rows.length; at += ROWS) await insert(rows.slice(at, at + ROWS))
+}
+
+const addNew = <T extends SQLiteTable>(tx: Tx, table: T, rows: readonly SQLiteInsertValue<T>[]) =>
+  inSlices(rows, (slice) => tx.insert(table).values(slice).onConflictDoNothing())
+
+async function insertAll(tx: Tx, rows: Required<Rows>): Promise<void> {
+  await addNew(tx, repositories, rows.repositories)
+  // A push brings good bytes: what was quarantined is healed.
+  await inSlices(rows.blobs, (slice) =>
+    tx
+      .insert(blobs)
+      .values(slice)
+      .onConflictDoUpdate({
+        target: blobs.digest,
+        set: { state: 'good', sizeBytes: excluded('size_bytes') },
+      }),
+  )
+  await inSlices(rows.links, (slice) =>
+    tx
+      .insert(repositoryBlobs)
+      .values(slice)
+      .onConflictDoUpdate({
+        target: [repositoryBlobs.repository, repositoryBlobs.digest],
+        set: { linkedAt: excluded('linked_at') },
+      }),
+  )
+  await addNew(tx, freshBytes, rows.fresh)
+  await inSlices(rows.manifests, (slice) =>
+    tx
+      .insert(manifests)
+      .values(slice)
+      .onConflictDoUpdate({
+        target: [manifests.repository, manifests.digest],
+        set: {
+          mediaType: excluded('media_type'),
+          pushedAt: excluded('pushed_at'),
+          pushedBy: excluded('pushed_by'),
+        },
+      }),
+  )
+  await addNew(tx, manifestReferences, rows.references)
+  await inSlices(rows.tags, (slice) =>
+    tx
+      .insert(tags)
+      .values(slice)
+      .onConflictDoUpdate({
+        target: [tags.repository, tags.name],
+        set: {
+          digest: excluded('digest'),
+          setAt: excluded('set_at'),
+          setBy: excluded('set_by'),
+        },
+      }),
+  )
+  await inSlices(rows.tags, (slice) =>
+    tx.insert(tagHistory).values(
+      slice.map(({ repository, name, digest, setAt, setBy }) => ({
+        ...{ repository, tag: name, digest, at: setAt, by: setBy },
+      })),
+    ),
+  )
+}
+
+const together = (group: readonly Rows[]): Required<Rows> => ({
+  repositories: group.flatMap((rows) => rows.repositories ?? []),
+  blobs: group.flatMap((rows) => rows.blobs ?? []),
+  links: group.flatMap((rows) => rows.links ?? []),
+  fresh: group.flatMap((rows) => rows.fresh ?? []),
+  manifests: group.flatMap((rows) => rows.manifests ?? []),
+  references: group.flatMap((rows) => rows.references ?? []),
+  tags: group.flatMap((rows) => rows.tags ?? []),
+})
+
+interface Waiting {
+  readonly rows: Rows
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+export function createLedger(db: Db): Ledger {
+  const queue: Waiting[] = []
+  let running = false
+
+  /** The last commit: how many shared it, and how long it took. */
+  let last = { count: 0, ms: 0 }
+
+  /**
+   * Whoever was just answered may have more. A turn of the event loop lets it join; where commits take
+   * long, a fraction of that time is given to as many as there were before.
+   */
+  const gather = async (): Promise<void> => {
+    await turn()
+    const until = performance.now() + Math.min(MOST_WAIT_MS, last.ms / 4)
+    while (queue.length < last.count && performance.now() < until) await Bun.sleep(1)
+  }
+
+  const drain = async (): Promise<void> => {
+    while (queue.length > 0) {
+      await gather()
+      const group = queue.splice(0, GROUP)
+      const began = performance.now()
+      try {
+        const rows = together(group.map((each) => each.rows))
+        await db.write((tx) => insertAll(tx, rows))
+        for (const each of group) each.resolve()
+      } catch (error) {
+        for (const each of group) each.reject(error)
+      }
+      last = { count: group.length, ms: performance.now() - began }
+    }
+    running = false
+  }
+  return {
+    add: (rows) =>
+      new Promise((resolve, reject) => {
+        queue.push({ rows, resolve, reject })
+        if (running) return
+        running = true
+        void drain()
+      }),
+  }
+}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** Runs beside the event loop: writes and hashes what comes in, and waits for the disk. Started by disk.ts. */
 import { dlopen, FFIType } from 'bun:ffi'
-import { closeSync, ftruncateSync, openSync, readSync, writevSync } from 'node:fs'
+import { closeSync, ftruncateSync, openSync, readSync, writeSync, writevSync } from 'node:fs'
 import { MiB } from '../../../core/units.ts'
 import type { DiskAnswer, DiskOrder } from './disk.ts'
 
@@ -63,13 +63,13 @@ function drop(id: number): void {
   closeSync(file.fd)
 }
 
-function writeAll(file: Kept, chunks: readonly Uint8Array[], count: number): void {
-  let written = writevSync(file.fd, chunks)
+/** After a short write, such as the last one that a disk has room for, goes on where that ended. */
+function writeAll(fd: number, chunks: readonly Uint8Array[]): void {
+  let written = writevSync(fd, chunks)
   for (const chunk of chunks) {
-    if (written >= count) return
-    // A short write: the rest one by one, from where it ended.
-    const behind = count - written
-    if (behind <= chunk.byteLength) written += writevSync(file.fd, [chunk.subarray(-behind)])
+    let at = Math.min(written, chunk.byteLength)
+    written -= at
+    while (at < chunk.byteLength) at += writeSync(fd, chunk, at)
   }
 }
 
@@ -80,7 +80,7 @@ function write(file: Kept, chunks: readonly Uint8Array[]): number {
   const follows = file.at === file.size
   if (follows) for (const chunk of chunks) file.hasher.update(chunk)
   try {
-    writeAll(file, chunks, count)
+    writeAll(file.fd, chunks)
   } catch (error) {
     ftruncateSync(file.fd, file.size)
     // The hash went on without them: it is begun anew.

@@ -4,7 +4,7 @@ import { createChance } from './chance.ts'
 import { rawShot, send } from './raw-shot.ts'
 import { badLines, openRange, type Range } from './stage.ts'
 
-const SHOTS = 1_000
+const SHOTS = 2_000
 const AT_ONCE = 16
 /** A request that is whole gets its answer, or its connection is cut. */
 const ANSWER_MS = 10_000
@@ -20,7 +20,7 @@ const places = ({ running }: Range) =>
     tls: url.startsWith('https:'),
   }))
 
-test('1,000 requests that are no HTTP, or nearly, leave every listener answering', async () => {
+test('2,000 requests that are no HTTP, or nearly, leave every listener answering', async () => {
   await using range = await openRange()
   const chance = createChance(1_011_970)
   const tally = new Map<string, number>()

@@ -84,7 +84,7 @@ export interface ServeOptions {
   readonly set?: readonly string[]
 }
 
-/** Starts `slipway serve` on free ports and waits for its first answer. The caller stops it. */
+/** Starts `slipway serve` on free ports and waits until it is ready. The caller stops it. */
 export async function startServe(options: ServeOptions): Promise<Serving> {
   const [local = 0, field = 0, https = 0, fieldTls = 0] = await freePorts(4)
   const listeners = {
@@ -104,8 +104,12 @@ export async function startServe(options: ServeOptions): Promise<Serving> {
     env: options.env ?? {},
     stdio: ['ignore', Bun.file(log), Bun.file(log)],
   })
+  let readyMs = 0
   try {
     await firstAnswer(`http://127.0.0.1:${local}/healthz`, child)
+    readyMs = performance.now() - started
+    // The listeners open first: what plugins serve answers 503 until they are open too.
+    await firstAnswer(`http://127.0.0.1:${local}/readyz`, child)
   } catch (cause) {
     child.kill('SIGKILL')
     const tail = (await readFile(log, 'utf8')).split('\n').slice(-20).join('\n')
@@ -116,7 +120,7 @@ export async function startServe(options: ServeOptions): Promise<Serving> {
     local: `http://127.0.0.1:${local}`,
     field: `http://127.0.0.1:${field}`,
     https: `https://127.0.0.1:${https}`,
-    readyMs: performance.now() - started,
+    readyMs,
     stop() {
       child.kill('SIGTERM')
       return child.exited

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/**
+ * Makes the maintenance ISO. `scripts/build maintenance [--base IMAGE] [--tools-base IMAGE] [--executable FILE]
+ * [--out FILE] [--fresh]`. Without `--base` it is built over Debian packages alone.
+ */
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, rename, rm, statfs } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { BOUND_STORE, bindImage } from './bound-store.ts'
+import { buildStamp } from './build-stamp.ts'
+import { debianBase, debianTools } from './debian-base.ts'
+import { writeLiveIso } from './live-iso.ts'
+import { forget, imageOfTar, mounted, osImage, toolsImage } from './maintenance-images.ts'
+import { BuildProblem, cacheFolder, root, run, say } from './maintenance-parts.ts'
+
+const NEEDED_BYTES = 5_000_000_000
+
+const { values } = parseArgs({
+  options: {
+    base: { type: 'string' },
+    'tools-base': { type: 'string' },
+    executable: { type: 'string', default: 'dist/slipway' },
+    out: { type: 'string', default: 'dist/maintenance.iso' },
+    fresh: { type: 'boolean', default: false },
+  },
+})
+
+const executable = resolve(root, values.executable)
+const out = resolve(root, values.out)
+
+/** Everything that can be known to go wrong, before anything is begun. */
+async function check(): Promise<void> {
+  if (process.getuid?.() !== 0)
+    throw new BuildProblem('building an OS needs root: mounts, owners and devices are real here')
+  if (process.arch !== 'x64') throw new BuildProblem('the medium is built on x86-64 only')
+  if (!existsSync(executable))
+    throw new BuildProblem(`there is no ${executable}: scripts/build makes it`)
+  await mkdir(cacheFolder, { recursive: true })
+  for (const folder of new Set([cacheFolder, dirname(out)])) {
+    await mkdir(folder, { recursive: true })
+    const { bavail, bsize } = await statfs(folder)
+    if (bavail * bsize >= NEEDED_BYTES) continue
+    throw new BuildProblem(`${folder} has less than ${NEEDED_BYTES / 1e9} GB free`)
+  }
+  for (const image of [values.base, values['tools-base']]) {
+    if (image !== undefined) await run(['buildah', 'inspect', '--type', 'image', image])
+  }
+}
+
+async function identity(base: string) {
+  const digest = new Bun.CryptoHasher('sha256').update(await Bun.file(executable).bytes())
+  return {
+    schema: 'slipway.maintenance/1' as const,
+    ...(await buildStamp(root)),
+    executable_sha256: digest.digest('hex'),
+    base,
+  }
+}
+
+/** Seconds since 1970 of the commit: a fact of the sources, not of the clock. */
+const epochOf = (commitDate: string) =>
+  Math.floor((commitDate === '' ? 0 : Date.parse(commitDate)) / 1_000)
+
+async function build(work: string): Promise<void> {
+  const build = await identity(values.base ?? 'debian:trixie')
+  const epoch = epochOf(build.commit_date)
+  const base =
+    values.base ?? (await imageOfTar(await debianBase(values.fresh), 'localhost/slipway-base'))
+  const toolsBase =
+    values['tools-base'] ??
+    (await imageOfTar(await debianTools(values.fresh), 'localhost/slipway-tools-base'))
+  const os = await osImage({ base, executable, identity: build }, work)
+  const tools = await toolsImage({ base: toolsBase, executable, identity: build }, work)
+  const store = join(work, 'store')
+  await bindImage(tools, store, epoch)
+  await mounted(os, async (folder) => {
+    const files = new Map([
+      ['slipway.json', `${JSON.stringify(build, null, 2)}\n`],
+      ['packages.txt', `${await packagesIn(folder)}\n`],
+    ])
+    await writeLiveIso(`${out}.part`, { os: folder, store, epoch, files, work })
+  })
+  await rename(`${out}.part`, out)
+  await forget(os, tools)
+}
+
+/** Name and version of everything in the OS: what to look at when an advisory comes. */
+const packagesIn = async (os: string) =>
+  existsSync(join(os, 'var/lib/dpkg'))
+    ? run(['dpkg-query', `--admindir=${os}/var/lib/dpkg`, '-W'])
+    : run(['rpm', `--root=${os}`, '-qa'])
+
+const started = performance.now()
+try {
+  await check()
+  const work = await mkdtemp(join(cacheFolder, 'build-'))
+  try {
+    await build(work)
+  } finally {
+    await run(['umount', join(work, 'store/overlay')]).catch(() => undefined)
+    await rm(work, { recursive: true, force: true })
+    await rm(`${out}.part`, { force: true })
+  }
+  const seconds = ((performance.now() - started) / 1_000).toFixed(0)
+  const megabytes = (Bun.file(out).size / 1_000_000).toFixed(0)
+  console.log(`${out}: ${megabytes} MB in ${seconds} s (tool images at ${BOUND_STORE})`)
+} catch (error) {
+  if (!(error instanceof BuildProblem)) throw error
+  say(error.message)
+  process.exit(1)
+}

@@ -134,20 +134,21 @@ const wake = () => {
 }
 
 /** Asks for the window at `at`, and waits until the one asked for before some others is there. */
-function ahead(fd: number, at: number, from: number, end: number): void {
+function ahead(id: number, fd: number, at: number, from: number, end: number): void {
   try {
     if (at < end) libc.posix_fadvise(fd, at, Math.min(AHEAD, end - at), POSIX_FADV_WILLNEED)
     const awaited = at - AHEAD * AHEAD_DEPTH
     if (awaited >= from) readSync(fd, buffer, 0, 1, awaited)
     if (at < end) {
       // Others get their turn.
-      setImmediate(() => ahead(fd, at + AHEAD, from, end))
+      setImmediate(() => ahead(id, fd, at + AHEAD, from, end))
       return
     }
   } catch {
     // A help that is none: whoever sends the file meets the error.
   }
   closeSync(fd)
+  answer({ id })
 }
 
 const orders: {
@@ -182,7 +183,7 @@ const orders: {
     wake()
   },
   drop: ({ id }) => drop(id),
-  ahead: ({ path, from, end }) => ahead(openSync(path, 'r'), from, from, end),
+  ahead: ({ id, path, from, end }) => ahead(id, openSync(path, 'r'), from, from, end),
   sync({ id, path }) {
     const fd = openSync(path, 'r')
     try {

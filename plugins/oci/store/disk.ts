@@ -54,8 +54,8 @@ export interface Disk extends Disposable {
   open(path: string, algorithm: DigestAlgorithm, sizeBytes: number): HashedFile
   /** Opens a file for reading alone. */
   follow(path: string, algorithm: DigestAlgorithm): Follower
-  /** Begins to read these bytes into the page cache; tells nobody when it is done. */
-  readAhead(path: string, from: number, end: number): void
+  /** Reads these bytes into the page cache; resolves when they are there, or were given up. */
+  readAhead(path: string, from: number, end: number): Promise<void>
   /** Everything written so far to the file system of `path` reaches the disk. */
   sync(path: string): Promise<void>
 }
@@ -175,9 +175,12 @@ export function createDisk(): Disk {
         drop: () => thread.post({ do: 'drop', id }),
       }
     },
-    readAhead(path, from, end) {
+    async readAhead(path, from, end) {
       reading ??= startThread()
-      reading.post({ do: 'ahead', id: ++last, path, from, end })
+      const id = ++last
+      const answer = reading.answered(id)
+      reading.post({ do: 'ahead', id, path, from, end })
+      await answer
     },
     async sync(path) {
       syncing ??= startThread()

@@ -33,3 +33,27 @@ test('a cold blob is in the page cache soon after a pull began, and a part only 
     await rm(folder, { recursive: true, force: true })
   }
 }, 60_000)
+
+test('a blob is read ahead once at a time, and again by the next pull', async () => {
+  const asked: string[] = []
+  const ends: (() => void)[] = []
+  const readAhead = (path: string) => {
+    asked.push(path)
+    return new Promise<void>((resolve) => void ends.push(resolve))
+  }
+  const ahead = createReadAhead({ readAhead })
+  const settled = async (count: number) => {
+    while (asked.length < count) await new Promise((resolve) => setImmediate(resolve))
+  }
+  ahead.begin('/a', 0, SIZE)
+  ahead.begin('/a', 8 * MiB, SIZE)
+  ahead.begin('/b', 0, SIZE)
+  ahead.begin('/small', 0, MiB)
+  await settled(2)
+  expect(asked.toSorted()).toEqual(['/a', '/b'])
+  for (const end of ends) end()
+  await new Promise((resolve) => setImmediate(resolve))
+  ahead.begin('/a', 0, SIZE)
+  await settled(3)
+  expect(asked.at(-1)).toBe('/a')
+})

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { readFile } from 'node:fs/promises'
-import { MiB, SECOND } from '../../../core/units.ts'
+import { MiB } from '../../../core/units.ts'
 import type { Disk } from './disk.ts'
 
 /** A shorter answer is sent before a thread could help. */
 const LEAST = 8 * MiB
-/** Many clients fetch parts of one blob: it is read ahead once in this time. */
-const AGAIN_MS = 2 * SECOND
 /** Of the memory that is free for the page cache. */
 const SHARE = 0.25
 
@@ -24,22 +22,22 @@ async function availableBytes(): Promise<number> {
   return Number(/^MemAvailable:\s+(\d+) kB/m.exec(text)?.[1] ?? 0) * 1_024
 }
 
-export function createReadAhead(disk: Disk, now: () => number = performance.now): ReadAhead {
-  const lately = new Map<string, number>()
+export function createReadAhead(disk: Pick<Disk, 'readAhead'>): ReadAhead {
+  /** Many clients fetch parts of one blob: it is read ahead once at a time. */
+  const underWay = new Set<string>()
 
   const read = async (path: string, start: number, end: number): Promise<void> => {
     // What does not fit would push out what was read before it is sent.
     const most = (await availableBytes()) * SHARE
-    disk.readAhead(path, start, Math.min(end, start + most))
+    await disk.readAhead(path, start, Math.min(end, start + most))
   }
   return {
     begin(path, start, end) {
-      if (end - start < LEAST) return
-      const at = now()
-      for (const [other, since] of lately) if (at - since > AGAIN_MS) lately.delete(other)
-      if (lately.has(path)) return
-      lately.set(path, at)
-      void read(path, start, end)
+      if (end - start < LEAST || underWay.has(path)) return
+      underWay.add(path)
+      const over = () => underWay.delete(path)
+      // A file that is not there, say: whoever sends it meets the same.
+      read(path, start, end).then(over, over)
     },
   }
 }

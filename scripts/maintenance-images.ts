@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { run, say, sources } from './maintenance-parts.ts'
 
@@ -81,5 +81,4 @@ export async function mounted<T>(image: string, work: (folder: string) => Promis
 /** Throws away what earlier builds left in the local store under our names. */
 export async function forget(...images: readonly string[]): Promise<void> {
   for (const image of images) await run(['buildah', 'rmi', '--force', image]).catch(() => undefined)
-  await rm('/run/slipway-bound', { recursive: true, force: true })
 }

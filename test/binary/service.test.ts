@@ -45,7 +45,7 @@ traced(
       expect(await serving.stop()).toBe(0)
     }
     const used = new Set(
-      [...(await Bun.file(trace).text()).matchAll(/^\d+ (\w+)\(/gm)].map(([, name]) => name),
+      [...(await Bun.file(trace).text()).matchAll(/^\d+ +(\w+)\(/gm)].map(([, name]) => name),
     )
     expect(used.size).toBeGreaterThan(30)
     const allowed = new Set([...(await callsOf('@system-service')), ...(await callsOf('@default'))])

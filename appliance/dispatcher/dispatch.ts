@@ -8,6 +8,7 @@ import { dispatchFaults, exitCodeOf, PANIC } from './faults.ts'
 import { type Identity, isFor, mismatchSentence, readIdentity } from './identity.ts'
 import { JobOfMachine } from './job-of-machine.ts'
 import { at } from './machine-os.ts'
+import { MachineNetwork } from './network.ts'
 import { type DispatchParts, powerOff } from './parts.ts'
 import { type DispatchState, readState } from './state.ts'
 import { findTaskMedia, parseJson, type TaskMedium } from './task-media.ts'
@@ -39,9 +40,10 @@ async function begin(parts: DispatchParts, state: DispatchState | undefined): Pr
   const mine = overlaid.filter(isMine)
   const [first] = overlaid
   if (mine.length === 0 && first) return await mismatch(parts, first, identity)
+  const network = new MachineNetwork(os, tell)
   for (const medium of mine) {
     tell(`the task medium is ${medium.from}, job ${medium.job.job_id}`)
-    await using job = new JobOfMachine(parts, medium.job, identity)
+    await using job = new JobOfMachine(parts, medium.job, identity, network)
     const code = await job.run(medium, state)
     if (code !== undefined) return code
   }
@@ -69,14 +71,17 @@ async function readOption({ os }: DispatchParts, path: string): Promise<Uint8Arr
 /** All media are of other machines: said in a report, nothing is written. */
 async function mismatch(
   parts: DispatchParts,
-  { job }: TaskMedium,
+  medium: TaskMedium,
   identity: Identity,
 ): Promise<number> {
+  const { job } = medium
   const message = mismatchSentence(job, identity)
   parts.tell(message)
   if (parts.options.noStart) return 0
-  await using own = new JobOfMachine(parts, job, identity)
-  await own.reportMismatch(message)
+  // By its MACs: the network of another machine changes nothing here.
+  const network = new MachineNetwork(parts.os, parts.tell)
+  await using own = new JobOfMachine(parts, job, identity, network)
+  await own.reportMismatch(medium, message)
   return 0
 }
 
@@ -91,6 +96,8 @@ async function goOn(parts: DispatchParts, state: DispatchState): Promise<number>
     return PANIC
   }
   const identity = await readIdentity(os, options.serial)
-  await using own = new JobOfMachine(parts, job.output, identity)
+  // Its network was set up by the dispatcher that began.
+  const network = new MachineNetwork(os, tell)
+  await using own = new JobOfMachine(parts, job.output, identity, network)
   return await own.goOn(state)
 }

@@ -14,6 +14,7 @@ import type { Identity } from './identity.ts'
 import { takeInventory } from './inventory.ts'
 import { Link } from './link.ts'
 import { at } from './machine-os.ts'
+import { type MachineNetwork, networkOf } from './network.ts'
 import { type DispatchParts, powerOff } from './parts.ts'
 import { checkedRecipe, type MachineRecipe, schemaIdOf } from './recipe.ts'
 import { type DispatchState, writeState } from './state.ts'
@@ -38,13 +39,15 @@ export class JobOfMachine implements AsyncDisposable {
   readonly #parts: DispatchParts
   readonly #job: JobDocument
   readonly #identity: Identity
+  readonly #network: MachineNetwork
   readonly #link: Link
   readonly #startedAt: string
   /** The job stands in the folder, with the address that answered first. */
   #kept = false
 
-  constructor(parts: DispatchParts, job: JobDocument, identity: Identity) {
+  constructor(parts: DispatchParts, job: JobDocument, identity: Identity, network: MachineNetwork) {
     this.#parts = parts
+    this.#network = network
     this.#job = job
     this.#identity = identity
     this.#link = new Link(parts.os, job, parts.signal, parts.tell)
@@ -60,8 +63,10 @@ export class JobOfMachine implements AsyncDisposable {
     const { os, options } = this.#parts
     const { noStart } = options
     if (!noStart) {
-      await this.#link.open()
-      await this.#link.progress({ phase: 'booting', step: DISPATCHER_UNIT })
+      const lacking = await this.#open(medium)
+      const message = lacking?.slice(0, LONGEST_MESSAGE)
+      const step = DISPATCHER_UNIT
+      await this.#link.progress({ phase: 'booting', step, ...(message && { message }) })
       if (await this.#link.progress({ phase: 'checking', step: DISPATCHER_UNIT })) return undefined
     }
     let state = this.#fresh(earlier)
@@ -73,7 +78,9 @@ export class JobOfMachine implements AsyncDisposable {
         return 0
       }
       await writeState(os, options.folder, state)
-      if ((await this.#claim(state, checked)) !== 'taken') return undefined
+      const claimed = await this.#claim(state, checked)
+      if (claimed === 'unanswered') this.#parts.tell(await this.#network.explain())
+      if (claimed !== 'taken') return undefined
       await this.#writeEnvironment(medium, checked)
     } catch (error) {
       if (noStart) throw error
@@ -88,9 +95,16 @@ export class JobOfMachine implements AsyncDisposable {
     return state.report ? await this.#deliver(state) : await this.#work(state, true)
   }
 
-  async reportMismatch(message: string): Promise<void> {
-    await this.#link.open()
+  async reportMismatch(medium: TaskMedium, message: string): Promise<void> {
+    await this.#open(medium)
     await this.#fail(this.#fresh(undefined), diskFaults.mismatch(message))
+  }
+
+  /** Before the first call. What is wrong with the network, if anything. */
+  async #open({ files }: TaskMedium): Promise<string | undefined> {
+    const lacking = await this.#network.open(networkOf(parseJson(files.get('recipe.json'))))
+    await this.#link.open()
+    return lacking
   }
 
   /** The nonce of an earlier run on this boot is kept: the claim may have been granted to it. */

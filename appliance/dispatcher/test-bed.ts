@@ -35,6 +35,17 @@ export interface TestUnit {
   readonly news?: readonly object[]
 }
 
+/** A network card, with a link and an address unless said otherwise. */
+export interface TestLink {
+  readonly name: string
+  readonly mac: string
+  readonly carrier?: boolean
+  /** With its prefix; undefined for the usual one, empty for none. */
+  readonly address?: string
+  /** Of what is no card. */
+  readonly kind?: string
+}
+
 /** A unit at one look. */
 interface UnitNow {
   readonly active: string
@@ -58,6 +69,8 @@ export class TestMachine implements MachineOs, AsyncDisposable {
   disks: readonly TestDisk[] = []
   units: readonly TestUnit[] = []
   target = 'install-linux.target'
+  /** What `ip -json` says; undefined where there is no such program. */
+  links: readonly TestLink[] | undefined = [{ name: 'eth0', mac: '52:54:00:00:00:01' }]
   /** Commands that end otherwise, by their first words. */
   readonly instead = new Map<string, Ran>()
   /** The dispatcher is killed when it runs or waits for the so manieth time. */
@@ -149,10 +162,12 @@ export class TestMachine implements MachineOs, AsyncDisposable {
     const [program = ''] = command
     if (program === 'lsblk') return done(this.#lsblk())
     if (program === 'wipefs') return await this.#wipefs(command, options)
+    if (program === 'ip' && this.links) return done(JSON.stringify(this.links.map(ipLink)))
     if (program === 'journalctl') return done(this.#journal())
     if (line.startsWith('systemctl show')) return done(this.#show(command.slice(4)))
     this.ran.push(line)
     if (program === 'systemctl') return this.#systemctl(command)
+    if (program === 'networkctl') return done('')
     if (program === 'date') this.#clock = Number(line.split('@')[1]) * 1_000
     return program === 'date' ? done('') : { code: 127, stdout: '', stderr: `no ${program}` }
   }
@@ -289,6 +304,17 @@ export class TestMachine implements MachineOs, AsyncDisposable {
   }
 }
 
+/** In the shape that iproute2 6.1 prints. */
+function ipLink({ name, mac, carrier = true, address = '10.0.2.15/24', kind }: TestLink) {
+  const [local, prefixlen] = address.split('/')
+  return {
+    ...{ ifname: name, link_type: 'ether', address: mac },
+    flags: ['BROADCAST', 'UP', ...(carrier ? ['LOWER_UP'] : [])],
+    ...(kind === undefined ? {} : { linkinfo: { info_kind: kind } }),
+    addr_info: local ? [{ local, prefixlen: Number(prefixlen), scope: 'global' }] : [],
+  }
+}
+
 const done = (stdout: string): Ran => ({ code: 0, stdout, stderr: '' })
 
 const OPTIONS: DispatchOptions = {
@@ -382,7 +408,7 @@ export interface TestMedium {
   readonly folder?: string
 }
 
-const RECIPE = {
+export const RECIPE = {
   ...{ schema_version: '1', task_target: 'install-linux.target', target_disk: '/dev/sda' },
   oci_url: `images.test/os/debian@sha256:${'a'.repeat(64)}`,
   partition_layout: [{ size: '100%', format: 'ext4', mountpoint: '/', bootable: false }],

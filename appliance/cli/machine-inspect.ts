@@ -4,6 +4,7 @@ import type { JobAccepted, JobView } from '../../schemas/job.ts'
 import type { MachineView } from '../../schemas/machine.ts'
 import type { CliCommand } from './command.ts'
 import { EXIT } from './exit.ts'
+import { readJsonInput } from './input.ts'
 import { inventoryLines } from './inventory-lines.ts'
 import { CONTROLLER_TIMEOUT_MS } from './job-create.ts'
 import { followJob } from './job-feed.ts'
@@ -19,11 +20,19 @@ export const machineInspect: CliCommand = {
   about:
     'Takes the machine as any job does: it is switched off, starts the maintenance image, tells its\nCPU, memory, disks and network cards, and is started again from its disk.',
   arguments: [SERIAL],
+  options: {
+    network: {
+      value: 'FILE',
+      summary: 'JSON, as `network` of a recipe: where nobody gives addresses by DHCP',
+    },
+  },
   examples: ['slipway machine inspect XF-1', 'slipway machine inspect XF-1 --json | jq .disks'],
-  async run({ args: [serial = ''], out, client: open }) {
+  async run({ args: [serial = ''], flags, out, client: open }) {
+    const file = flags.text('network')
+    const network = file === undefined ? {} : { network: await readJsonInput(file) }
     const client = await open()
     const { job_id } = await client.json<JobAccepted>('POST', '/api/v1/jobs', {
-      body: { server_serial: serial, recipe: { task_target: 'inspect.target' } },
+      body: { server_serial: serial, recipe: { task_target: 'inspect.target', ...network } },
       timeoutMs: CONTROLLER_TIMEOUT_MS,
     })
     if (!out.json) out.print(`job ${job_id} inspects ${serial}`)

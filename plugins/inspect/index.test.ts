@@ -25,3 +25,16 @@ test('a disk has no meaning for it, and is told as that', () => {
   expect(recipe).not.toHaveProperty('target_disk')
   expect(warnings).toEqual([expect.stringContaining('target_disk')])
 })
+
+const card = { match: { macaddress: '52:54:00:00:00:01' } }
+
+test('a machine where nobody gives addresses is told its own', () => {
+  const network = { ethernets: { lan: { ...card, addresses: ['10.0.0.5/24'] } } }
+  const { recipe } = start().parse({ task_target: 'inspect.target', network })
+  expect(recipe).toMatchObject({ network: { version: 2, ...network } })
+})
+
+test('a network that can not be is refused', () => {
+  const network = { ethernets: { a: card }, vlans: { v: { id: 5, link: 'b' } } }
+  expect(() => start().parse({ task_target: 'inspect.target', network })).toThrow('network')
+})

@@ -72,8 +72,8 @@ export interface StoreParts {
 /** Puts the store together; opens nothing. */
 export function createStore({ db, root, config, log, now }: StoreParts): OciStore {
   const paths = createPaths(root)
-  const files = createFiles(paths)
   const disk = createDisk()
+  const files = createFiles(paths, disk)
   const ledger = createLedger(db)
   const fresh = createFresh({ db, disk, files, paths, log, now })
   const objectLocks = createLocks()

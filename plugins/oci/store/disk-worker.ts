@@ -1,9 +1,19 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** Runs beside the event loop: writes and hashes what comes in, and waits for the disk. Started by disk.ts. */
 import { dlopen, FFIType } from 'bun:ffi'
-import { closeSync, ftruncateSync, openSync, readSync, writeSync, writevSync } from 'node:fs'
+import {
+  closeSync,
+  ftruncateSync,
+  linkSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeSync,
+  writevSync,
+} from 'node:fs'
 import { MiB } from '../../../core/units.ts'
-import type { DiskAnswer, DiskOrder } from './disk.ts'
+import type { DiskAnswer, DiskFailure, DiskOrder, PlacedFile, PlaceEnd } from './disk.ts'
 
 declare const self: Worker
 
@@ -50,11 +60,16 @@ let running = false
 
 const answer = (one: DiskAnswer) => postMessage(one)
 
-function failed(id: number, error: unknown): void {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : undefined
+const codeOf = (error: unknown): string | undefined =>
+  error instanceof Error && 'code' in error ? String(error.code) : undefined
+
+function failureOf(error: unknown): DiskFailure {
+  const code = codeOf(error)
   const text = error instanceof Error ? error.message : String(error)
-  answer({ id, failed: text, ...(code ? { code } : {}) })
+  return { failed: text, ...(code ? { code } : {}) }
 }
+
+const failed = (id: number, error: unknown): void => answer({ id, ...failureOf(error) })
 
 function drop(id: number): void {
   const file = kept.get(id)
@@ -70,6 +85,35 @@ function writeAll(fd: number, chunks: readonly Uint8Array[]): void {
     let at = Math.min(written, chunk.byteLength)
     written -= at
     while (at < chunk.byteLength) at += writeSync(fd, chunk, at)
+  }
+}
+
+/** True: the link is there, new or old. False: its folder is not. */
+function linked(path: string, link: string): boolean {
+  try {
+    linkSync(path, link)
+    return true
+  } catch (error) {
+    const code = codeOf(error)
+    if (code === 'EEXIST') return true
+    if (code === 'ENOENT') return false
+    throw error
+  }
+}
+
+function place({ temporary, path, bytes, link }: PlacedFile): PlaceEnd {
+  try {
+    const fd = openSync(temporary, 'wx', 0o600)
+    try {
+      writeAll(fd, [bytes])
+    } finally {
+      closeSync(fd)
+    }
+    renameSync(temporary, path)
+    return link === undefined || linked(path, link)
+  } catch (error) {
+    rmSync(temporary, { force: true })
+    return failureOf(error)
   }
 }
 
@@ -184,6 +228,7 @@ const orders: {
   },
   drop: ({ id }) => drop(id),
   ahead: ({ id, path, from, end }) => ahead(id, openSync(path, 'r'), from, from, end),
+  place: ({ id, files }) => answer({ id, placed: files.map(place) }),
   sync({ id, path }) {
     const fd = openSync(path, 'r')
     try {

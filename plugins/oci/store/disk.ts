@@ -13,15 +13,33 @@ export type DiskOrder =
   | { do: 'drop'; id: number }
   | { do: 'ahead'; id: number; path: string; from: number; end: number }
   | { do: 'sync'; id: number; path: string }
+  | { do: 'place'; id: number; files: readonly PlacedFile[] }
 
-export interface DiskAnswer {
-  readonly id: number
-  readonly hex?: string
-  readonly written?: number
+export interface DiskFailure {
   readonly failed?: string
   /** Of the error: `ENOSPC`. */
   readonly code?: string
 }
+
+export interface DiskAnswer extends DiskFailure {
+  readonly id: number
+  readonly hex?: string
+  readonly written?: number
+  readonly placed?: readonly PlaceEnd[]
+}
+
+/** A small file that appears whole under its name, and under another one. */
+export interface PlacedFile {
+  /** Where it is made, on the same file system. */
+  readonly temporary: string
+  readonly path: string
+  readonly bytes: Uint8Array
+  /** A hard link to be made too; one that is there stays. */
+  readonly link: string | undefined
+}
+
+/** Whether it was linked, too: not, where there is no such folder. */
+export type PlaceEnd = boolean | DiskFailure
 
 export const diskFaults = defineFaults('oci-disk', {
   /** A file could not be written or read again, or the disk not be synced. */
@@ -56,6 +74,8 @@ export interface Disk extends Disposable {
   follow(path: string, algorithm: DigestAlgorithm): Follower
   /** Reads these bytes into the page cache; resolves when they are there, or were given up. */
   readAhead(path: string, from: number, end: number): Promise<void>
+  /** Puts files under their names, without waiting for the disk: for each whether it was linked, or its error. */
+  place(files: readonly PlacedFile[]): Promise<readonly (boolean | Error)[]>
   /** Everything written so far to the file system of `path` reaches the disk. */
   sync(path: string): Promise<void>
 }
@@ -66,6 +86,8 @@ interface Waiting {
 }
 
 interface Thread {
+  /** Large files that it has. */
+  files: number
   post(order: DiskOrder): void
   /** The answer to what bears this id. */
   answered(id: number): Promise<DiskAnswer>
@@ -82,7 +104,7 @@ const WORKER = join(
 const THREADS = 2
 
 /** As the error of a file would come: `code` is looked at where a full disk is told. */
-const asError = ({ failed, code }: DiskAnswer): Error => {
+const asError = ({ failed, code }: DiskFailure): Error => {
   const cause = Object.assign(new Error(failed), code ? { code } : {})
   return code === 'ENOSPC' ? cause : diskFaults.failed(failed ?? '', { cause })
 }
@@ -109,6 +131,7 @@ function startThread(): Thread {
   // The worker alone keeps no process alive.
   worker.unref()
   return {
+    files: 0,
     post(order) {
       // Their memory moves to the thread; two chunks may lie in one piece of it.
       const chunks = order.do === 'write' ? order.chunks : []
@@ -130,64 +153,89 @@ function startThread(): Thread {
   }
 }
 
-/** Starts two threads for files, one that waits for the disk and one that reads ahead, each at its first order. */
+/** Starts two threads for files, one that waits for the disk and one that reads ahead, each when it is needed. */
 export function createDisk(): Disk {
   const writing: Thread[] = []
   let syncing: Thread | undefined
   let reading: Thread | undefined
   let last = 0
-  const threadFor = (id: number): Thread => {
-    const at = id % THREADS
-    writing[at] ??= startThread()
-    return writing[at]
+
+  /** One without a file; else the one that has the fewest. */
+  const idlest = (): Thread => {
+    const [first] = writing.toSorted((a, b) => a.files - b.files)
+    if (first && (first.files === 0 || writing.length === THREADS)) return first
+    const thread = startThread()
+    writing.push(thread)
+    return thread
   }
+  /** Sends an order, and resolves with its answer. */
+  const ask = (thread: Thread, order: (id: number) => DiskOrder): Promise<DiskAnswer> => {
+    const id = ++last
+    const answer = thread.answered(id)
+    thread.post(order(id))
+    return answer
+  }
+  /** A file on a thread, until it is finished or dropped. */
+  const openOn = (thread: Thread, order: (id: number) => DiskOrder) => {
+    const id = ++last
+    let isOpen = true
+    thread.files++
+    const close = () => {
+      if (isOpen) thread.files--
+      isOpen = false
+    }
+    thread.post(order(id))
+    return {
+      id,
+      async finish(size?: number) {
+        const answer = thread.answered(id)
+        thread.post({ do: 'finish', id, ...(size === undefined ? {} : { size }) })
+        try {
+          return (await answer).hex ?? ''
+        } finally {
+          close()
+        }
+      },
+      drop() {
+        thread.post({ do: 'drop', id })
+        close()
+      },
+    }
+  }
+
   return {
     open(path, algorithm, size) {
-      const id = ++last
-      const thread = threadFor(id)
-      thread.post({ do: 'open', id, path, algorithm, size })
+      const thread = idlest()
+      const file = openOn(thread, (id) => ({ do: 'open', id, path, algorithm, size }))
       return {
         async write(chunks) {
-          const order = ++last
-          const answer = thread.answered(order)
-          thread.post({ do: 'write', id: order, to: id, chunks })
+          const answer = ask(thread, (id) => ({ do: 'write', id, to: file.id, chunks }))
           return (await answer).written ?? 0
         },
-        async finish() {
-          const answer = thread.answered(id)
-          thread.post({ do: 'finish', id })
-          return (await answer).hex ?? ''
-        },
-        drop: () => thread.post({ do: 'drop', id }),
+        finish: () => file.finish(),
+        drop: file.drop,
       }
     },
     follow(path, algorithm) {
-      const id = ++last
-      const thread = threadFor(id)
-      thread.post({ do: 'follow', id, path, algorithm })
+      const thread = idlest()
+      const file = openOn(thread, (id) => ({ do: 'follow', id, path, algorithm }))
       return {
-        advance: (size) => thread.post({ do: 'advance', id, size }),
-        async finish(size) {
-          const answer = thread.answered(id)
-          thread.post({ do: 'finish', id, size })
-          return (await answer).hex ?? ''
-        },
-        drop: () => thread.post({ do: 'drop', id }),
+        advance: (size) => thread.post({ do: 'advance', id: file.id, size }),
+        finish: file.finish,
+        drop: file.drop,
       }
     },
     async readAhead(path, from, end) {
       reading ??= startThread()
-      const id = ++last
-      const answer = reading.answered(id)
-      reading.post({ do: 'ahead', id, path, from, end })
-      await answer
+      await ask(reading, (id) => ({ do: 'ahead', id, path, from, end }))
+    },
+    async place(files) {
+      const { placed = [] } = await ask(idlest(), (id) => ({ do: 'place', id, files }))
+      return placed.map((end) => (typeof end === 'boolean' ? end : asError(end)))
     },
     async sync(path) {
       syncing ??= startThread()
-      const id = ++last
-      const answer = syncing.answered(id)
-      syncing.post({ do: 'sync', id, path })
-      await answer
+      await ask(syncing, (id) => ({ do: 'sync', id, path }))
     },
     [Symbol.dispose]() {
       for (const thread of [...writing, syncing, reading]) thread?.terminate()

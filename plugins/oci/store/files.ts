@@ -3,7 +3,9 @@ import { mkdirSync, readdirSync } from 'node:fs'
 import { link, mkdir, open, rename, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Digest } from './digest.ts'
+import type { Disk } from './disk.ts'
 import type { Paths } from './paths.ts'
+import { createPlacer } from './placer.ts'
 
 export const isMissing = (error: unknown) =>
   (error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT'
@@ -24,8 +26,8 @@ export async function removeFile(path: string): Promise<void> {
 
 /** The files of objects and the links of the layouts. Knows no rows. */
 export interface Files {
-  /** Puts a small object under its name, without waiting for the disk. */
-  writeFresh(digest: Digest, bytes: Uint8Array): Promise<void>
+  /** Puts an object under its name and into the layout of a repository, without waiting for the disk. */
+  writeFresh(repository: string, digest: Digest, bytes: Uint8Array): Promise<void>
   /** Puts bytes in the place of a damaged or missing object, on the disk when this resolves. */
   replace(digest: Digest, bytes: Uint8Array): Promise<void>
   /** Puts a synced file under its name too, on the disk when this resolves. Whoever reads the old one goes on. */
@@ -71,7 +73,8 @@ async function linkOnce(from: string, to: string): Promise<void> {
   })
 }
 
-export function createFiles(paths: Paths): Files {
+export function createFiles(paths: Paths, disk: Pick<Disk, 'place'>): Files {
+  const placer = createPlacer(disk)
   const layouts = new Set<string>()
   const newLayouts = new Set<string>()
 
@@ -109,10 +112,12 @@ export function createFiles(paths: Paths): Files {
         await removeFile(temporary)
       }
     },
-    async writeFresh(digest, bytes) {
-      const temporary = temporaryPath()
-      await writeFile(temporary, bytes, { mode: 0o600 })
-      await rename(temporary, paths.blob(digest))
+    async writeFresh(repository, digest, bytes) {
+      // Of a new layout the folders may be missing.
+      const link = layouts.has(repository) ? paths.repositoryBlob(repository, digest) : undefined
+      const [temporary, path] = [temporaryPath(), paths.blob(digest)]
+      const isLinked = await placer.place({ temporary, path, bytes, link })
+      if (link === undefined || !isLinked) await this.show(repository, digest)
     },
     async take(digest, from) {
       // By a link: should we end before the commit, the upload session still has its bytes.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { eq, gte, inArray } from 'drizzle-orm'
+import { eq, gte, sql } from 'drizzle-orm'
 import type { Logger } from '../../../core/log.ts'
 import type { Db } from '../../../core/store/client.ts'
 import { MINUTE, MiB, SECOND } from '../../../core/units.ts'
@@ -54,7 +54,8 @@ export function createFresh({ db, disk, files, paths, log, now }: FreshParts): F
     await disk.sync(paths.root)
     for (let from = 0; from < digests.length; from += ROWS) {
       const some = digests.slice(from, from + ROWS)
-      await db.write((tx) => tx.delete(freshBytes).where(inArray(freshBytes.digest, some)))
+      const named = sql`${freshBytes.digest} in (select value from json_each(${JSON.stringify(some)}))`
+      await db.write((tx) => tx.delete(freshBytes).where(named))
     }
     await writeFile(marker, String(at))
   }
@@ -90,11 +91,13 @@ export function createFresh({ db, disk, files, paths, log, now }: FreshParts): F
       .innerJoin(blobs, eq(blobs.digest, freshBytes.digest))
       .where(eq(freshBytes.digest, digest))
     if (!row) return false
-    await files.writeFresh(digest, row.bytes)
     const holders = await db.read
       .select({ repository: repositoryBlobs.repository })
       .from(repositoryBlobs)
       .where(eq(repositoryBlobs.digest, digest))
+    const [first] = holders
+    if (!first) return false
+    await files.writeFresh(first.repository, digest, row.bytes)
     for (const { repository } of holders) await files.show(repository, digest, true)
     return true
   }

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import { type SQL, sql } from 'drizzle-orm'
-import type { SQLiteInsertValue, SQLiteTable } from 'drizzle-orm/sqlite-core'
+import type { ResultSet } from '@libsql/client'
+import { getTableName, type SQL, sql } from 'drizzle-orm'
+import type {
+  SQLiteInsertBase,
+  SQLiteInsertOnConflictDoUpdateConfig,
+  SQLiteInsertValue,
+  SQLiteTable,
+} from 'drizzle-orm/sqlite-core'
 import type { Db, Tx } from '../../../core/store/client.ts'
+import { placeholders, prepared, shapeOf } from '../../../core/store/prepared.ts'
 import {
   blobs,
   freshBytes,
@@ -34,78 +41,75 @@ export interface Ledger {
 const GROUP = 256
 /** Longest wait for others to join a commit, ms. */
 const MOST_WAIT_MS = 10
-/** Rows of one statement: SQLite takes 32,766 variables. */
-const ROWS = 400
 
 const excluded = (column: string): SQL => sql.raw(`excluded.${column}`)
 
-async function inSlices<T>(rows: readonly T[], insert: (slice: T[]) => Promise<unknown>) {
-  for (let at = 0; at < rows.length; at += ROWS) await insert(rows.slice(at, at + ROWS))
+/** Which columns a row that is there already takes over. */
+type Renewed<T extends SQLiteTable> = SQLiteInsertOnConflictDoUpdateConfig<
+  SQLiteInsertBase<T, 'async', ResultSet>
+>
+
+/** One statement for each row: its text is made once, where that of a group would be made anew each time. */
+async function addEach<T extends SQLiteTable>(
+  tx: Tx,
+  table: T,
+  rows: readonly SQLiteInsertValue<T>[],
+  renewed?: Renewed<T>,
+): Promise<void> {
+  for (const row of rows) {
+    const query = prepared(tx, `ledger ${getTableName(table)} ${shapeOf(row)}`, () => {
+      const insert = tx.insert(table).values(placeholders(row))
+      return (renewed ? insert.onConflictDoUpdate(renewed) : insert.onConflictDoNothing()).prepare()
+    })
+    await query.run(row)
+  }
 }
 
-const addNew = <T extends SQLiteTable>(tx: Tx, table: T, rows: readonly SQLiteInsertValue<T>[]) =>
-  inSlices(rows, (slice) => tx.insert(table).values(slice).onConflictDoNothing())
-
 async function insertAll(tx: Tx, rows: Required<Rows>): Promise<void> {
-  await addNew(tx, repositories, rows.repositories)
+  await addEach(tx, repositories, rows.repositories)
   // A push brings good bytes: what was quarantined is healed.
-  await inSlices(rows.blobs, (slice) =>
-    tx
-      .insert(blobs)
-      .values(slice)
-      .onConflictDoUpdate({
-        target: blobs.digest,
-        set: { state: 'good', sizeBytes: excluded('size_bytes') },
-      }),
+  await addEach(tx, blobs, rows.blobs, {
+    target: blobs.digest,
+    set: { state: 'good', sizeBytes: excluded('size_bytes') },
+  })
+  await addEach(tx, repositoryBlobs, rows.links, {
+    target: [repositoryBlobs.repository, repositoryBlobs.digest],
+    set: { linkedAt: excluded('linked_at') },
+  })
+  await addEach(tx, freshBytes, rows.fresh)
+  await addEach(tx, manifests, rows.manifests, {
+    target: [manifests.repository, manifests.digest],
+    set: {
+      mediaType: excluded('media_type'),
+      pushedAt: excluded('pushed_at'),
+      pushedBy: excluded('pushed_by'),
+    },
+  })
+  await addEach(tx, manifestReferences, rows.references)
+  await addEach(tx, tags, rows.tags, {
+    target: [tags.repository, tags.name],
+    set: {
+      digest: excluded('digest'),
+      setAt: excluded('set_at'),
+      setBy: excluded('set_by'),
+    },
+  })
+  const moves = rows.tags.map(({ repository, name, digest, setAt, setBy }) => ({
+    ...{ repository, tag: name, digest, at: setAt, by: setBy },
+  }))
+  await addEach(tx, tagHistory, moves)
+}
+
+/** Those of a group mostly push to one: each is added once. */
+const repositoriesOf = (group: readonly Rows[]): Required<Rows>['repositories'] => {
+  const byName = new Map(
+    group.flatMap((rows) => rows.repositories ?? []).map((row) => [row.name, row]),
   )
-  await inSlices(rows.links, (slice) =>
-    tx
-      .insert(repositoryBlobs)
-      .values(slice)
-      .onConflictDoUpdate({
-        target: [repositoryBlobs.repository, repositoryBlobs.digest],
-        set: { linkedAt: excluded('linked_at') },
-      }),
-  )
-  await addNew(tx, freshBytes, rows.fresh)
-  await inSlices(rows.manifests, (slice) =>
-    tx
-      .insert(manifests)
-      .values(slice)
-      .onConflictDoUpdate({
-        target: [manifests.repository, manifests.digest],
-        set: {
-          mediaType: excluded('media_type'),
-          pushedAt: excluded('pushed_at'),
-          pushedBy: excluded('pushed_by'),
-        },
-      }),
-  )
-  await addNew(tx, manifestReferences, rows.references)
-  await inSlices(rows.tags, (slice) =>
-    tx
-      .insert(tags)
-      .values(slice)
-      .onConflictDoUpdate({
-        target: [tags.repository, tags.name],
-        set: {
-          digest: excluded('digest'),
-          setAt: excluded('set_at'),
-          setBy: excluded('set_by'),
-        },
-      }),
-  )
-  await inSlices(rows.tags, (slice) =>
-    tx.insert(tagHistory).values(
-      slice.map(({ repository, name, digest, setAt, setBy }) => ({
-        ...{ repository, tag: name, digest, at: setAt, by: setBy },
-      })),
-    ),
-  )
+  return [...byName.values()]
 }
 
 const together = (group: readonly Rows[]): Required<Rows> => ({
-  repositories: group.flatMap((rows) => rows.repositories ?? []),
+  repositories: repositoriesOf(group),
   blobs: group.flatMap((rows) => rows.blobs ?? []),
   links: group.flatMap((rows) => rows.links ?? []),
   fresh: group.flatMap((rows) => rows.fresh ?? []),

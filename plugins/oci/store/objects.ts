@@ -121,10 +121,15 @@ export function createObjects(parts: ObjectParts): Objects {
     }
   }
 
-  const writeSmall = async (digest: Digest, bytes: Uint8Array): Promise<Rows> => {
+  /** Writes the file, or heals it, and shows it in the repository. */
+  const writeSmall = async (
+    repository: string,
+    digest: Digest,
+    bytes: Uint8Array,
+  ): Promise<Rows> => {
     const [known] = await blobQuery.all({ digest })
     if (!known) {
-      await files.writeFresh(digest, bytes)
+      await files.writeFresh(repository, digest, bytes)
       return { fresh: [{ digest, bytes: Buffer.from(bytes) }] }
     }
     const there = await readFile(paths.blob(digest)).catch(() => undefined)
@@ -132,6 +137,7 @@ export function createObjects(parts: ObjectParts): Objects {
       await files.replace(digest, bytes)
       await showAgain(digest)
     }
+    await files.show(repository, digest)
     return {}
   }
 
@@ -151,8 +157,7 @@ export function createObjects(parts: ObjectParts): Objects {
     path: paths.blob,
     putBytes: (repository, digest, bytes, more = {}) =>
       locks.alone(digest, async () => {
-        const written = await writeSmall(digest, bytes)
-        await files.show(repository, digest)
+        const written = await writeSmall(repository, digest, bytes)
         await ledger.add({ ...rowsFor(repository, digest, bytes.byteLength), ...written, ...more })
         if (written.fresh) fresh.note(digest, bytes.byteLength)
         else fresh.note()

@@ -1,23 +1,29 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Glob } from 'bun'
 import { run, say } from './maintenance-parts.ts'
 
 /** Where bootc looks for images that belong to an OS image; ours does so by storage.conf. */
 export const BOUND_STORE = '/usr/lib/bootc/storage'
 
 /**
- * Copies an image of the local store into one of its own, which the maintenance OS reads in place.
+ * Copies an image (`from`, as skopeo names it) into a store of its own, which the maintenance OS reads in place.
  * `store` must lie on a plain disk: an overlay file system can not hold another one's layers.
  */
-export async function bindImage(image: string, store: string, epoch: number): Promise<void> {
+export async function bindImage(
+  image: string,
+  from: string,
+  store: string,
+  epoch: number,
+): Promise<void> {
   say(`the additional image store with ${image}`)
   const runRoot = `${store}.run`
   const target = `containers-storage:[overlay@${store}+${runRoot}]${image}`
   try {
-    await run(['skopeo', 'copy', '--quiet', `containers-storage:${image}`, target])
+    await run(['skopeo', 'copy', '--quiet', from, target])
   } finally {
     // Mounted by the copy, and holding the folder.
     await run(['umount', join(store, 'overlay')]).catch(() => undefined)
@@ -25,6 +31,7 @@ export async function bindImage(image: string, store: string, epoch: number): Pr
   }
   await rm(join(store, 'overlay/.has-mount-program'), { force: true })
   await settleTimes(store, epoch)
+  await settleLocks(store)
   await settleLinks(join(store, 'overlay'))
 }
 
@@ -35,6 +42,13 @@ async function settleTimes(store: string, epoch: number): Promise<void> {
     const path = join(store, file)
     const entries = JSON.parse(await readFile(path, 'utf8')) as { created?: string }[]
     await writeFile(path, JSON.stringify(entries.map((entry) => ({ ...entry, created: time }))))
+  }
+}
+
+/** Locks name who wrote last and when; empty ones say that nobody did, which is true on the medium. */
+async function settleLocks(store: string): Promise<void> {
+  for (const lock of new Glob('overlay-*/*.lock').scanSync({ cwd: store })) {
+    await truncate(join(store, lock))
   }
 }
 

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /**
  * Makes the maintenance ISO. `scripts/build maintenance [--base IMAGE] [--tools-base IMAGE] [--executable FILE]
- * [--out FILE] [--fresh]`. Without `--base` it is built over Debian packages alone.
+ * [--out FILE] [--fresh] [--check-reproducible]`. Without `--base` it is built over Debian packages alone.
  */
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rename, rm, statfs } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, rename, rm, statfs } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { BOUND_STORE, bindImage } from './bound-store.ts'
 import { buildStamp } from './build-stamp.ts'
 import { debianBase, debianTools } from './debian-base.ts'
 import { writeLiveIso } from './live-iso.ts'
-import { forget, imageOfTar, mounted, osImage, toolsImage } from './maintenance-images.ts'
+import { ImageStore, osImage, toolsImage } from './maintenance-images.ts'
 import { BuildProblem, cacheFolder, root, run, say } from './maintenance-parts.ts'
+import { checkReproducible, executableOf } from './reproducible.ts'
 
 const NEEDED_BYTES = 5_000_000_000
 
@@ -23,6 +24,7 @@ const { values } = parseArgs({
     executable: { type: 'string', default: 'dist/slipway' },
     out: { type: 'string', default: 'dist/maintenance.iso' },
     fresh: { type: 'boolean', default: false },
+    'check-reproducible': { type: 'boolean', default: false },
   },
 })
 
@@ -65,16 +67,21 @@ const epochOf = (commitDate: string) =>
 async function build(work: string): Promise<void> {
   const build = await identity(values.base ?? 'debian:trixie')
   const epoch = epochOf(build.commit_date)
-  const base =
-    values.base ?? (await imageOfTar(await debianBase(values.fresh), 'localhost/slipway-base'))
-  const toolsBase =
-    values['tools-base'] ??
-    (await imageOfTar(await debianTools(values.fresh), 'localhost/slipway-tools-base'))
-  const os = await osImage({ base, executable, identity: build }, work)
-  const tools = await toolsImage({ base: toolsBase, executable, identity: build }, work)
+  await using images = new ImageStore(work, epoch)
+  const own = (image: string | undefined, tar: () => Promise<string>, name: string) =>
+    image === undefined ? tar().then((path) => images.ofTar(path, name)) : images.ofMachine(image)
+  const base = await own(values.base, () => debianBase(values.fresh), 'localhost/slipway-base')
+  const toolsBase = await own(
+    values['tools-base'],
+    () => debianTools(values.fresh),
+    'localhost/slipway-tools-base',
+  )
+  const inputs = { store: images, executable, identity: build }
+  const os = await osImage({ ...inputs, base }, work)
+  const tools = await toolsImage({ ...inputs, base: toolsBase }, work)
   const store = join(work, 'store')
-  await bindImage(tools, store, epoch)
-  await mounted(os, async (folder) => {
+  await bindImage(tools, images.reference(tools), store, epoch)
+  await images.mounted(os, async (folder) => {
     const files = new Map([
       ['slipway.json', `${JSON.stringify(build, null, 2)}\n`],
       ['packages.txt', `${await packagesIn(folder)}\n`],
@@ -82,7 +89,6 @@ async function build(work: string): Promise<void> {
     await writeLiveIso(`${out}.part`, { os: folder, store, epoch, files, work })
   })
   await rename(`${out}.part`, out)
-  await forget(os, tools)
 }
 
 /** Name and version of everything in the OS: what to look at when an advisory comes. */
@@ -91,9 +97,26 @@ const packagesIn = async (os: string) =>
     ? run(['dpkg-query', `--admindir=${os}/var/lib/dpkg`, '-W'])
     : run(['rpm', `--root=${os}`, '-qa'])
 
+/** The commit's executable and ISO from two checkouts, each with a work folder elsewhere, over the same packages. */
+async function checkedTwice(): Promise<boolean> {
+  await debianBase(values.fresh)
+  await debianTools(values.fresh)
+  return await checkReproducible(root, {
+    outfile: 'dist/maintenance.iso',
+    async build(folder) {
+      await executableOf('linux-x64').build(folder)
+      const cache = join(folder, 'dist/cache')
+      await cp(cacheFolder, join(cache, 'slipway/maintenance'), { recursive: true })
+      const env = { XDG_CACHE_HOME: cache }
+      await run([process.execPath, 'scripts/build-maintenance.ts'], { cwd: folder, env })
+    },
+  })
+}
+
 const started = performance.now()
 try {
   await check()
+  if (values['check-reproducible']) process.exit((await checkedTwice()) ? 0 : 1)
   const work = await mkdtemp(join(cacheFolder, 'build-'))
   try {
     await build(work)

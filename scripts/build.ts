@@ -8,7 +8,7 @@ import { Glob } from 'bun'
 import { buildStamp } from './build-stamp.ts'
 import { buildTargets, targetFiles } from './build-targets.ts'
 import { embedLibsql, fixedPackagePaths, ownFolders } from './bundle-plugins.ts'
-import { checkReproducible } from './reproducible.ts'
+import { checkReproducible, executableOf } from './reproducible.ts'
 
 const root = resolve(import.meta.dir, '..')
 
@@ -80,7 +80,7 @@ const { values } = parseArgs({
 })
 
 if (values['check-reproducible']) {
-  process.exit((await checkReproducible(root, values.target)) ? 0 : 1)
+  process.exit((await checkReproducible(root, executableOf(values.target))) ? 0 : 1)
 }
 const started = performance.now()
 const outfile = await build(values.target, values.entry)

@@ -54,8 +54,8 @@ async function fileSystem(list: string, hooks: readonly string[], fresh: boolean
     `--include=${packages.join(',')}`,
   ]
   try {
-    // The kernel's own package would make an initramfs that nobody boots.
-    const env = { INITRD: 'No', ...(await inMemory()) }
+    // The kernel's own package would make an initramfs that nobody boots. No time of this run is kept.
+    const env = { INITRD: 'No', SOURCE_DATE_EPOCH: '0', ...(await inMemory()) }
     await run(['mmdebstrap', ...flags, SUITE, temporary], { env })
     await rename(temporary, path)
   } finally {

@@ -5,10 +5,23 @@ import { join } from 'node:path'
 import { $ } from 'bun'
 import { buildTargets } from './build-targets.ts'
 
+/** Something that a checkout can build. */
+export interface Product {
+  /** Of the checkout. */
+  readonly outfile: string
+  /** Builds it there; `folder` is also free for files beside the checkout's. */
+  build(folder: string): Promise<unknown>
+}
+
+export const executableOf = (target: string): Product => ({
+  outfile: buildTargets[target]?.outfile ?? '',
+  build: (folder) => $`${process.execPath} scripts/build.ts --target ${target}`.cwd(folder).quiet(),
+})
+
 /** Unpacks the commit into a new folder, builds there, returns the file's SHA-256. */
 async function buildElsewhere(
   root: string,
-  target: string,
+  product: Product,
   bundle: string,
   folder: string,
 ): Promise<string> {
@@ -18,15 +31,15 @@ async function buildElsewhere(
     recursive: true,
     filter: (path) => !path.endsWith('/.cache'),
   })
-  await $`${process.execPath} scripts/build.ts --target ${target}`.cwd(folder).quiet()
-  const bytes = Bun.file(join(folder, buildTargets[target]?.outfile ?? '')).stream()
+  await product.build(folder)
+  const bytes = Bun.file(join(folder, product.outfile)).stream()
   const hash = new Bun.CryptoHasher('sha256')
   for await (const chunk of bytes) hash.update(chunk)
   return hash.digest('hex')
 }
 
 /** Builds the last commit in two folders; true when both files are the same bytes. */
-export async function checkReproducible(root: string, target: string): Promise<boolean> {
+export async function checkReproducible(root: string, product: Product): Promise<boolean> {
   const scratch = await mkdtemp(join(tmpdir(), 'slipway-reproducible-'))
   try {
     // a bundle, because git clones no checkout of another user
@@ -34,9 +47,9 @@ export async function checkReproducible(root: string, target: string): Promise<b
     await $`git -c safe.directory=${root} bundle create --quiet ${bundle} HEAD`.cwd(root)
     const digests: string[] = []
     for (const folder of ['a', 'another-place/b']) {
-      const digest = await buildElsewhere(root, target, bundle, join(scratch, folder))
+      const digest = await buildElsewhere(root, product, bundle, join(scratch, folder))
       await rm(join(scratch, folder), { recursive: true, force: true })
-      console.log(`${digest}  ${folder}/${buildTargets[target]?.outfile}`)
+      console.log(`${digest}  ${folder}/${product.outfile}`)
       digests.push(digest)
     }
     return digests[0] === digests[1]

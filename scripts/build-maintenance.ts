@@ -5,7 +5,7 @@
  */
 import { existsSync } from 'node:fs'
 import { cp, mkdir, mkdtemp, rename, rm, statfs } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { BOUND_STORE, bindImage } from './bound-store.ts'
 import { buildStamp } from './build-stamp.ts'
@@ -99,14 +99,13 @@ const packagesIn = async (os: string) =>
 
 /** The commit's executable and ISO from two checkouts, each with a work folder elsewhere, over the same packages. */
 async function checkedTwice(): Promise<boolean> {
-  await debianBase(values.fresh)
-  await debianTools(values.fresh)
+  const tars = [await debianBase(values.fresh), await debianTools(values.fresh)]
   return await checkReproducible(root, {
     outfile: 'dist/maintenance.iso',
     async build(folder) {
       await executableOf('linux-x64').build(folder)
       const cache = join(folder, 'dist/cache')
-      await cp(cacheFolder, join(cache, 'slipway/maintenance'), { recursive: true })
+      for (const tar of tars) await cp(tar, join(cache, 'slipway/maintenance', basename(tar)))
       const env = { XDG_CACHE_HOME: cache }
       await run([process.execPath, 'scripts/build-maintenance.ts'], { cwd: folder, env })
     },

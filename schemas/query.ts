@@ -65,6 +65,10 @@ export const MaintenanceQuery = v.object({
     v.pipe(v.string(), v.regex(/^[0-9A-Fa-f]{64}$/)),
     'refuse the image when its digest is another',
   ),
+  any_build: says(
+    v.picklist(['true', 'false']),
+    '`true`: take it although it is of another build than the appliance',
+  ),
 })
 
 /** GET /api/v1/backup */

@@ -1,19 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { MaintenanceBuild } from '../schemas/maintenance-build.ts'
 import { run, say, sources } from './maintenance-parts.ts'
-
-/** What is known of a build, on the medium and in the executable alike. */
-export interface BuildIdentity {
-  readonly schema: 'slipway.maintenance/1'
-  readonly version: string
-  readonly commit: string
-  readonly commit_date: string
-  /** Of the executable that runs on the machine. */
-  readonly executable_sha256: string
-  /** OCI reference or Debian suite that it was built over. */
-  readonly base: string
-}
 
 /**
  * A store of images for one build, on a plain disk below its work folder: two builds at once do not
@@ -123,5 +112,5 @@ export interface ImageInputs {
   readonly store: ImageStore
   readonly base: string
   readonly executable: string
-  readonly identity: BuildIdentity
+  readonly identity: MaintenanceBuild
 }

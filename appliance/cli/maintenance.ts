@@ -12,15 +12,23 @@ import { canAsk, confirm } from './prompt.ts'
 
 const PATH = '/api/v1/maintenance'
 
-const lines = (view: MaintenanceView) =>
-  facts([
+const buildText = ({ version, commit, commit_date }: NonNullable<MaintenanceView['build']>) =>
+  `${version} (${commit}, ${commit_date})`
+
+const lines = (view: MaintenanceView) => [
+  ...facts([
     ['volume', view.volume_id],
     ['size', sizeOf(view.size_bytes)],
     ['boots', view.boot.join(', ')],
     ['sha256', view.sha256],
+    ['build', view.build && buildText(view.build)],
+    ['over', view.build?.base],
+    ['executable', view.build?.executable_sha256],
     ['source', view.source],
     ['imported', `${localTime(view.imported_at)} (${ago(view.imported_at, Date.now())})`],
-  ])
+  ]),
+  ...(view.warning === undefined ? [] : [`warning: ${view.warning}`]),
+]
 
 export const maintenanceShow: CliCommand = {
   words: ['maintenance', 'show'],
@@ -51,16 +59,21 @@ export const maintenanceRemove: CliCommand = {
 export const maintenanceImport: CliCommand = {
   words: ['maintenance', 'import'],
   summary: 'give the appliance the ISO that machines boot',
-  about: 'The file is sent piece by piece, and its digest is compared at both ends.',
+  about:
+    'The file is sent piece by piece, and its digest is compared at both ends. The executable of the\nappliance and the ISO are two files of one release: what says that it is of another build is refused.',
   arguments: [{ name: 'FILE', summary: 'bootable ISO 9660 image' }],
-  options: { sha256: { value: 'HEX', summary: 'refuse the file when its digest is another' } },
+  options: {
+    sha256: { value: 'HEX', summary: 'refuse the file when its digest is another' },
+    'any-build': { summary: 'take it although it is of another build than the appliance' },
+  },
   examples: ['slipway maintenance import maintenance.iso'],
   async run({ args: [path = ''], flags, out, client: openClient }) {
     const client = await openClient()
     const file = await openFile(path)
     try {
       const upload = new Upload(file, (await file.stat()).size, out)
-      const view = await send(client, upload, flags.text('sha256')).finally(() => upload.end())
+      const query = { sha256: flags.text('sha256'), ...(flags.on('any-build') && ANY_BUILD) }
+      const view = await send(client, upload, query).finally(() => upload.end())
       if (view.sha256 !== upload.sha256()) {
         throw failure(
           'digest',
@@ -75,10 +88,12 @@ export const maintenanceImport: CliCommand = {
   },
 }
 
-function send(client: Client, upload: Upload, sha256: string | undefined) {
+const ANY_BUILD = { any_build: 'true' }
+
+function send(client: Client, upload: Upload, query: Record<string, string | undefined>) {
   return client.json<MaintenanceView>('PUT', PATH, {
     raw: () => upload.stream(),
-    query: { sha256 },
+    query,
     headers: {
       'content-type': 'application/octet-stream',
       'content-length': String(upload.sizeBytes),

@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createLog } from '../../core/log.ts'
 import { MiB } from '../../core/units.ts'
+import { version } from '../../core/version.ts'
 import { writeSampleBootIso } from '../iso/index.ts'
 import { takeConfiguredIso } from './configured-iso.ts'
 import { createMaintenanceStore } from './maintenance-store.ts'
@@ -38,7 +39,7 @@ const sha256 = (bytes: Uint8Array) => new Bun.CryptoHasher('sha256').update(byte
 /** One start of the appliance over `folder/data`; disposing it is the stop. */
 async function boot(source: string, expected = '') {
   const data = join(folder, 'data')
-  const store = createMaintenanceStore(data, Date.now)
+  const store = createMaintenanceStore(data, Date.now, version)
   await store.open(async () => true)
   const lines: string[] = []
   const log = createLog('info', { write: (line) => void lines.push(line) })

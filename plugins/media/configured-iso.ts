@@ -12,7 +12,7 @@ import { digest } from '../../core/seal.ts'
 import { MINUTE, MiB, SECOND } from '../../core/units.ts'
 import { download } from './download.ts'
 import { mediaFaults } from './faults.ts'
-import { Sha256 } from './maintenance-record.ts'
+import { type MaintenanceRecord, Sha256 } from './maintenance-record.ts'
 import type { Incoming, MaintenanceStore } from './maintenance-store.ts'
 
 /** What was last taken from the configured place; a person may have imported another ISO since. */
@@ -81,8 +81,9 @@ async function take({ source, sha256, folder, store, signal }: ConfiguredParts):
   const put = (
     body: AsyncIterable<Uint8Array>,
     announcedBytes: number,
-  ): Promise<{ sha256: string }> => {
-    const incoming: Incoming = { body, source: shown, announcedBytes }
+  ): Promise<MaintenanceRecord> => {
+    // Whoever configures it has chosen it, and an appliance that was just updated must have something to boot.
+    const incoming: Incoming = { body, source: shown, announcedBytes, anyBuild: true }
     return store.import(sha256 === '' ? incoming : { ...incoming, sha256 })
   }
   const taken = isUrl(source)

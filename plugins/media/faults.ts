@@ -6,6 +6,8 @@ export const mediaFaults = defineFaults('media', {
   /** The upload or file is no image that a machine can boot. */
   notBootable: { status: 400, retry: false },
   digestMismatch: { status: 400, retry: false },
+  /** A maintenance ISO of ours, but of another build than this appliance. */
+  otherBuild: { status: 409, retry: false },
   badDigest: { status: 400, retry: false },
   /** The sender went away, or the connection broke. */
   cutShort: { status: 400, retry: true },

@@ -2,6 +2,7 @@
 import * as v from 'valibot'
 import type { Job } from '../../core/jobs/job.ts'
 import { definePlugin } from '../../core/plugin.ts'
+import { version } from '../../core/version.ts'
 import { takeConfiguredIso } from './configured-iso.ts'
 import { createEvidence } from './evidence.ts'
 import { mediaFaults } from './faults.ts'
@@ -46,7 +47,7 @@ export const media = definePlugin({
     const tokens = createTokenLookup(jobs, now)
     const evidence = createEvidence({ see: host.see, now })
     const server = createMediaServer({ tokens, evidence, log })
-    const store = createMaintenanceStore(host.dataDir, now)
+    const store = createMaintenanceStore(host.dataDir, now, version)
     let configured: ReturnType<typeof takeConfiguredIso> | undefined
 
     hooks.start.tapPromise(NAME, async (scope) => {
@@ -65,7 +66,7 @@ export const media = definePlugin({
     hooks.routes.tap(NAME, ({ api, field, describe }) => {
       describe(mediaOperations)
       field.raw(MEDIA_PREFIX, server.handle)
-      mountMaintenance(api, store)
+      mountMaintenance(api, store, version)
     })
 
     hooks.prepare.tapPromise(NAME, async (run) => {

@@ -25,6 +25,8 @@ import { mountMaintenance } from './maintenance-routes.ts'
 import { createMaintenanceStore } from './maintenance-store.ts'
 
 const NOW = Date.UTC(2026, 10, 22)
+/** What the appliance of these tests was built from. */
+const OWN = { version: '1.2.0', commit: 'a'.repeat(40), commit_date: '2026-11-01T00:00:00Z' }
 let folder: string
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'slipway-maintenance-'))
@@ -49,8 +51,8 @@ const streamOf = (...pieces: readonly Uint8Array[]) =>
   })
 
 /** The API on a real socket, over a store in `folder/data`. */
-async function start(path = join(folder, 'data')) {
-  const store = createMaintenanceStore(path, () => NOW)
+async function start(path = join(folder, 'data'), own = OWN) {
+  const store = createMaintenanceStore(path, () => NOW, own)
   await store.open(async () => true)
   const app = new Hono<ApiEnv>()
   app.use(async (c, next) => {
@@ -58,7 +60,7 @@ async function start(path = join(folder, 'data')) {
     await next()
   })
   app.onError(onError(createLog('silent')))
-  mountMaintenance(app, store)
+  mountMaintenance(app, store, own)
   const server = Bun.serve({
     port: 0,
     fetch: (request) => app.fetch(request),
@@ -101,6 +103,7 @@ describe('PUT, GET and DELETE /api/v1/maintenance', () => {
       boot: ['bios', 'efi'],
       imported_at: '2026-11-22T00:00:00.000Z',
       source: 'upload by alice',
+      warning: expect.stringContaining('no maintenance ISO of Slipway'),
     })
     expect(api.files()).toEqual(['current.json', `maintenance-${sha256(iso)}.iso`])
     await using again = await start()
@@ -306,5 +309,74 @@ describe('images of jobs', () => {
     for (const name of api.files()) {
       expect(statSync(join(folder, 'data', name)).mode & 0o777).toBe(0o600)
     }
+  })
+})
+
+describe('executable and maintenance ISO are of one build', () => {
+  const BUILD = {
+    ...{ schema: 'slipway.maintenance/1', ...OWN },
+    ...{ executable_sha256: 'e'.repeat(64), base: 'debian:trixie' },
+  }
+  const isoOf = async (build: unknown) => {
+    const path = join(folder, 'built.iso')
+    const text = typeof build === 'string' ? build : JSON.stringify(build)
+    const files = { '/boot.img': new Uint8Array(2_048), '/slipway.json': Buffer.from(text) }
+    const tree = new Map(Object.entries(files))
+    await writeIso(path, { volumeId: 'LIVE', tree, boot: { bios: { path: '/boot.img' } } })
+    return readFileSync(path)
+  }
+
+  test('that of its own build is taken, and what is in it is told', async () => {
+    await using api = await start()
+    const view = (await (await api.put(await isoOf(BUILD))).json()) as MaintenanceView
+    const { schema: _, ...build } = BUILD
+    expect(view.build).toEqual(build)
+    expect(view).not.toHaveProperty('warning')
+  })
+
+  test.each([
+    [
+      'another commit',
+      { ...BUILD, commit: 'b'.repeat(40) },
+      /1\.2\.0 \(bbbbbbbbbbbb\).*\(aaaaaaaaaaaa\)/,
+    ],
+    ['another version', { ...BUILD, version: '1.1.0' }, /1\.1\.0 .*1\.2\.0/],
+    ['the same commit and changes', { ...BUILD, commit: `${OWN.commit}-dirty` }, /-dirty\)/],
+    [
+      'a later kind of image',
+      { ...BUILD, schema: 'slipway.maintenance/2' },
+      /damaged, or of a later/,
+    ],
+    ['words that are no JSON', 'half {', /damaged/],
+  ])('one of %s is refused with the remedy, unless it is meant', async (_name, build, words) => {
+    await using api = await start()
+    const iso = await isoOf(build)
+    const refused = await problem(await api.put(iso))
+    expect(refused).toMatchObject({ status: 409, code: 'media.other-build' })
+    expect(refused.message).toMatch(words)
+    expect(refused.message).toContain('import the maintenance.iso that came with this executable')
+    expect(api.files()).toEqual([])
+    const response = await api.put(iso, '?any_build=true')
+    expect(response.status).toBe(200)
+    const view = (await response.json()) as MaintenanceView
+    expect(view.warning).toMatch(words)
+  })
+
+  test('an appliance that is updated says that its ISO is of yesterday', async () => {
+    const path = join(folder, 'data')
+    {
+      await using api = await start(path)
+      await api.put(await isoOf(BUILD))
+    }
+    await using later = await start(path, { ...OWN, version: '1.3.0', commit: 'c'.repeat(40) })
+    const view = (await (await fetch(later.url)).json()) as MaintenanceView
+    expect(view.warning).toContain('this appliance of 1.3.0 (cccccccccccc)')
+  })
+
+  test('from source nobody knows whether they fit: said, not refused', async () => {
+    await using api = await start(undefined, { ...OWN, commit: 'source' })
+    const response = await api.put(await isoOf(BUILD))
+    expect(response.status).toBe(200)
+    expect(((await response.json()) as MaintenanceView).warning).toContain('runs from source')
   })
 })

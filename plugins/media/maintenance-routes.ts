@@ -2,6 +2,7 @@
 import type { Context, Hono } from 'hono'
 import * as v from 'valibot'
 import type { ApiEnv } from '../../core/http/env.ts'
+import type { Version } from '../../schemas/version.ts'
 import { mediaFaults } from './faults.ts'
 import { maintenanceView, Sha256 } from './maintenance-record.ts'
 import type { MaintenanceStore } from './maintenance-store.ts'
@@ -27,7 +28,7 @@ function expectedSha256(c: Context): string | undefined {
 }
 
 /** The maintenance ISO over the API: upload, look, delete. */
-export function mountMaintenance(api: Hono<ApiEnv>, store: MaintenanceStore): void {
+export function mountMaintenance(api: Hono<ApiEnv>, store: MaintenanceStore, own: Version): void {
   const none = () =>
     mediaFaults.noMaintenanceIso(
       'there is no maintenance ISO: import one with slipway maintenance import FILE',
@@ -35,16 +36,17 @@ export function mountMaintenance(api: Hono<ApiEnv>, store: MaintenanceStore): vo
   api.get(PATH, async (c) => {
     const record = await store.current()
     if (!record) throw none()
-    return c.json(maintenanceView(record))
+    return c.json(maintenanceView(record, own))
   })
   api.put(PATH, async (c) => {
     const record = await store.import({
       body: c.req.raw.body ?? new Blob().stream(),
       source: `upload by ${c.get('principal').name}`,
       sha256: expectedSha256(c),
+      anyBuild: c.req.query('any_build') === 'true',
       announcedBytes: Number(c.req.header('content-length') ?? 0),
     })
-    return c.json(maintenanceView(record))
+    return c.json(maintenanceView(record, own))
   })
   api.delete(PATH, async (c) => {
     if (!(await store.remove())) throw none()

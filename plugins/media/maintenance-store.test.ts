@@ -3,6 +3,7 @@ import { expect, test } from 'bun:test'
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { version } from '../../core/version.ts'
 import { writeSampleBootIso } from '../iso/index.ts'
 import { createMaintenanceStore } from './maintenance-store.ts'
 
@@ -14,7 +15,7 @@ test('an image that comes in during the start is kept, what an earlier process l
     const bytes = new Uint8Array(await Bun.file(iso).arrayBuffer())
     await rm(iso)
     await writeFile(join(folder, 'incoming-of-yesterday'), 'half an image')
-    const store = createMaintenanceStore(folder, Date.now)
+    const store = createMaintenanceStore(folder, Date.now, version)
     const body = async function* () {
       yield bytes.subarray(0, 4_096)
       // The listeners are open before the plugins have started.

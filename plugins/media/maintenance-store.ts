@@ -6,7 +6,9 @@ import * as v from 'valibot'
 import { sentence } from '../../core/faults.ts'
 import type { MediaImage } from '../../core/media.ts'
 import { writePrivateFile } from '../../core/private-file.ts'
+import type { Version } from '../../schemas/version.ts'
 import { mediaFaults } from './faults.ts'
+import { judgeBuild } from './maintenance-build.ts'
 import { MaintenanceRecord, maintenanceImage } from './maintenance-record.ts'
 import { inspectIso, receive } from './receive-iso.ts'
 
@@ -19,6 +21,8 @@ export interface Incoming {
   readonly sha256?: string | undefined
   /** Of the body, when the sender said so. */
   readonly announcedBytes?: number
+  /** Takes one of ours that is of another build than the appliance. */
+  readonly anyBuild?: boolean
 }
 
 /** The one maintenance ISO, and older ones that jobs still boot from. */
@@ -47,8 +51,17 @@ const HOLD_NAME = /^(.+)\.([0-9a-f]{64})$/
 const isMissing = (error: unknown) =>
   error instanceof Error && 'code' in error && error.code === 'ENOENT'
 
-/** `folder` is the plugin's own. */
-export function createMaintenanceStore(folder: string, now: () => number): MaintenanceStore {
+function refuseOther(build: MaintenanceRecord['build'], own: Version): void {
+  const verdict = build && judgeBuild(build, own)
+  if (verdict?.isOther) throw mediaFaults.otherBuild(verdict.warning ?? '')
+}
+
+/** `folder` is the plugin's own; `own` is what the appliance was built from. */
+export function createMaintenanceStore(
+  folder: string,
+  now: () => number,
+  own: Version,
+): MaintenanceStore {
   const holds = join(folder, 'holds')
   const recordPath = join(folder, 'current.json')
   const imagePath = (sha256: string) => join(folder, imageName(sha256))
@@ -136,7 +149,7 @@ export function createMaintenanceStore(folder: string, now: () => number): Maint
       await inTurn(() => letGo(isOver))
     },
     current,
-    async import({ body, source, sha256: expected, announcedBytes }) {
+    async import({ body, source, sha256: expected, announcedBytes, anyBuild = false }) {
       const name = `${INCOMING}${Bun.randomUUIDv7()}`
       const temporary = join(folder, name)
       coming.add(name)
@@ -148,6 +161,7 @@ export function createMaintenanceStore(folder: string, now: () => number): Maint
           )
         }
         const found = await inspectIso(temporary)
+        if (!anyBuild) refuseOther(found.build, own)
         const record = { ...received, ...found, importedAt: now(), source }
         await inTurn(() => adopt(temporary, record))
         return record

@@ -24,6 +24,7 @@ export const mediaOperations: OperationTable = {
       answers: { 200: { says: 'what was received', schema: MaintenanceView } },
       faults: [
         ...['media.not-bootable', 'media.digest-mismatch', 'media.bad-digest'],
+        'media.other-build',
         ...['media.cut-short', 'media.disk-full', 'media.storage'],
       ],
     },

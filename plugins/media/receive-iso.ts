@@ -4,6 +4,7 @@ import { dirname } from 'node:path'
 import { Fault, sentence } from '../../core/faults.ts'
 import { isoRegions, openFileSource, openIso } from '../iso/index.ts'
 import { mediaFaults } from './faults.ts'
+import { readBuild } from './maintenance-build.ts'
 import type { MaintenanceRecord } from './maintenance-record.ts'
 import { sizeText } from './size-text.ts'
 
@@ -70,7 +71,7 @@ export async function receive(
 /** Looks at a received file as a BMC will. Throws `media.not-bootable` when no machine can start from it. */
 export async function inspectIso(
   path: string,
-): Promise<Pick<MaintenanceRecord, 'volumeId' | 'boot' | 'regions'>> {
+): Promise<Pick<MaintenanceRecord, 'volumeId' | 'boot' | 'build' | 'regions'>> {
   await using source = await openFileSource(path)
   const look = async () => ({ volume: await openIso(source), regions: await isoRegions(source) })
   const { volume, regions } = await look().catch((cause: unknown) => {
@@ -88,6 +89,7 @@ export async function inspectIso(
   return {
     volumeId: volume.volumeId,
     boot: boot.map(({ platform }) => platform),
+    build: await readBuild(volume),
     regions: [...regions],
   }
 }

@@ -62,24 +62,46 @@ export class Firmware {
 
   /** Undefined when the machine boots its disk, or hangs. Rejects when power goes. */
   async start(hangs: boolean, signal: AbortSignal): Promise<StartedMedium | undefined> {
-    const { manners, pace, changed, tell } = this.#parts
-    this.#selfTest = signal
-    changed()
+    const { manners, pace } = this.#parts
+    this.begin(signal)
     await pace.wait(manners.postMs, signal)
     const drives = this.#order()
-    this.next = undefined
-    const usesUp = manners.overrideStays === undefined && this.override.enabled === 'Once'
-    if (usesUp) this.override = disabled(this.override, manners)
+    this.#useUp()
     const started = hangs ? undefined : await this.#firstBootable(drives, signal)
     // Power may have gone with the last byte: then another boot has begun, and this one is not.
     signal.throwIfAborted()
     const from =
       started?.drive.uri ?? (hangs || !this.#parts.disk.state.bootable ? 'nothing' : 'disk')
+    this.#goneOn(from)
+    return started
+  }
+
+  /** The self test begins; returns the drives that are tried before the disk, as ordered by now. */
+  begin(signal: AbortSignal): readonly Drive[] {
+    this.#selfTest = signal
+    this.#parts.changed()
+    return this.#order()
+  }
+
+  /** The self test is over, and what was ordered for one boot is used up. */
+  wentOn(from: string): void {
+    this.#useUp()
+    this.#goneOn(from)
+  }
+
+  #useUp(): void {
+    const { manners } = this.#parts
+    this.next = undefined
+    const usesUp = manners.overrideStays === undefined && this.override.enabled === 'Once'
+    if (usesUp) this.override = disabled(this.override, manners)
+  }
+
+  #goneOn(from: string): void {
+    const { now, tell, changed } = this.#parts
     this.#selfTest = undefined
-    keep(this.boots, { at: this.#parts.now(), from })
+    keep(this.boots, { at: now(), from })
     tell('boot', `from ${from}`)
     changed()
-    return started
   }
 
   /** What a task medium is looked for with; undefined where there is no image or it is no ISO. */

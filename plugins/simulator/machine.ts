@@ -6,6 +6,7 @@ import { type Drive, drivesOf } from './drive.ts'
 import type { Embodiment } from './embody.ts'
 import { Exchanges } from './exchanges.ts'
 import { type Boot, Firmware } from './firmware.ts'
+import { type Hardware, type HardwareParts, runHardware } from './hardware.ts'
 import { type ImageRead, ImageReader } from './image-reader.ts'
 import { Life } from './life.ts'
 import type { Stage } from './maintenance-os.ts'
@@ -48,6 +49,8 @@ export interface MachineOptions {
   readonly username: string
   readonly password: string
   readonly pace: Pace
+  /** What stands behind the controller in place of a simulated machine. */
+  readonly hardware: ((parts: HardwareParts) => Hardware) | undefined
   readonly now: () => number
   readonly tell: (what: string, detail: string) => void
 }
@@ -70,12 +73,13 @@ export class SimulatedMachine {
   readonly #sessions: Sessions
   readonly #tasks: Tasks
   readonly #watch: Watch<MachineState>
+  readonly #hardware: Hardware | undefined
   readonly #closing = new AbortController()
 
   constructor(options: MachineOptions) {
     const { embodiment, manners, now, pace, tell } = options
     const { resources, systemUri } = embodiment
-    const changed = () => this.#watch.changed()
+    const changed = () => this.#changed()
 
     this.#options = options
     this.serial = embodiment.serial
@@ -83,6 +87,9 @@ export class SimulatedMachine {
     this.#drives = drivesOf(resources, manners)
     this.#disk = new Disk(this.serial)
     this.#reader = new ImageReader(manners, (read) => keep(this.imageReads, read))
+    const open = (image: string, signal: AbortSignal) => this.#reader.open(image, signal)
+    const { serial, uuid } = embodiment
+    this.#hardware = options.hardware?.({ serial, uuid, open, tell })
     const { username, password } = options
     const { sessionCap: cap, sessionTimeoutMs: timeoutMs } = manners
     this.#sessions = new Sessions({ username, password, cap, timeoutMs, now })
@@ -96,7 +103,16 @@ export class SimulatedMachine {
     }
     const beneath = { firmware: this.#firmware, disk: this.#disk, embodiment }
     this.#life = new Life({ ...common, ...switched, ...beneath }, options.script)
-    this.#power = new PowerSwitch({ ...common, boot: (signal) => this.#life.run(signal) })
+    const hardware = this.#hardware
+    const bodied = { ...common, ...switched, firmware: this.#firmware }
+    this.#power = new PowerSwitch({
+      ...common,
+      boot: (signal) =>
+        hardware ? runHardware({ ...bodied, hardware }, signal) : this.#life.run(signal),
+      pressButton: hardware && (() => hardware.pressButton()),
+      // All captures were taken from running machines; one of its own has not been switched on yet.
+      initially: hardware ? 'Off' : 'On',
+    })
     const controller = new Controller({
       manners,
       captured: resources,
@@ -139,7 +155,13 @@ export class SimulatedMachine {
   async close(): Promise<void> {
     this.#closing.abort()
     await this.#power.close()
+    await this.#hardware?.[Symbol.asyncDispose]()
     await this.#reader.close()
+  }
+
+  #changed(): void {
+    this.#hardware?.hold(this.#drives)
+    this.#watch.changed()
   }
 
   /** The machine as its controller gets hold of it. */
@@ -166,7 +188,7 @@ export class SimulatedMachine {
       },
       reset: (type: string) => power.reset(type),
       probeImage: (image: string) => this.#probeImage(image),
-      changed: () => this.#watch.changed(),
+      changed: () => this.#changed(),
     }
   }
 

@@ -12,6 +12,10 @@ export interface PowerParts {
   readonly pace: Pace
   /** Runs from the end of power-on until the signal is aborted by power off, reset or close. Must not reject. */
   readonly boot: (signal: AbortSignal) => Promise<void>
+  /** A power button that the machine's own system hears; without one, manners say what it does. */
+  readonly pressButton: (() => void) | undefined
+  /** As the machine is found. */
+  readonly initially: Power
   readonly changed: () => void
 }
 
@@ -19,13 +23,15 @@ export interface PowerParts {
 export class PowerSwitch {
   readonly #parts: PowerParts
   readonly #closing = new AbortController()
-  #state: Power = 'On'
+  #state: Power
   #conflicts: number
   #life = new AbortController()
+  #running: Promise<void> = Promise.resolve()
   #transition: Promise<void> = Promise.resolve()
 
   constructor(parts: PowerParts) {
     this.#parts = parts
+    this.#state = parts.initially
     this.#conflicts = parts.manners.onConflicts
   }
 
@@ -66,6 +72,7 @@ export class PowerSwitch {
     this.#closing.abort()
     this.#life.abort()
     await this.#transition
+    await this.#running
   }
 
   #from(state: Power, type: string, work: () => Promise<void>): Promise<void> {
@@ -74,6 +81,8 @@ export class PowerSwitch {
   }
 
   #graceful(type: string, work: () => Promise<void>): Promise<void> {
+    const { pressButton } = this.#parts
+    if (pressButton) return this.#from('On', type, async () => pressButton())
     const hangs = async () => undefined
     return this.#from('On', type, this.#parts.manners.gracefulHangs ? hangs : work)
   }
@@ -91,7 +100,8 @@ export class PowerSwitch {
 
   #turnOff(then?: () => Promise<void>): Promise<void> {
     this.#life.abort()
-    return this.#pass('PoweringOff', this.#parts.manners.powerOffMs, () => {
+    return this.#pass('PoweringOff', this.#parts.manners.powerOffMs, async () => {
+      await this.#running
       this.#set('Off')
       return then?.()
     })
@@ -102,7 +112,9 @@ export class PowerSwitch {
     this.#life.abort()
     this.#life = new AbortController()
     this.#set('On')
-    void this.#parts.boot(this.#life.signal)
+    const { signal } = this.#life
+    // What ran before has its end first: two lives can not share one machine.
+    this.#running = this.#running.then(() => this.#parts.boot(signal))
   }
 
   #pass(state: Power, ms: number, then: () => unknown): Promise<void> {

@@ -2,6 +2,7 @@
 
 import { embody } from './embody.ts'
 import type { Interception, RequestRecord } from './exchanges.ts'
+import type { Hardware, HardwareParts } from './hardware.ts'
 import type { ImageRead } from './image-reader.ts'
 import { type MachineState, SimulatedMachine } from './machine.ts'
 import type { Manners } from './manners.ts'
@@ -22,6 +23,8 @@ export interface MachineSpec {
   readonly script?: string
   /** Laid over the personality's own. */
   readonly manners?: Partial<Manners>
+  /** A real machine behind the controller; the script then says nothing. */
+  readonly hardware?: (parts: HardwareParts) => Hardware
 }
 
 /** How a simulator is started. */
@@ -99,6 +102,7 @@ async function startMachine(
     script: scriptNamed(script),
     username,
     password,
+    hardware: spec.hardware,
     pace: new Pace(options.pace ?? 0),
     now: options.now ?? Date.now,
     tell: (what, detail) => options.tell?.({ serial, what, detail }),

@@ -66,7 +66,7 @@ export function createStep(parts: StepParts): Step {
       const ms = Math.round(performance.now() - started)
       // Asked for together, they share a commit.
       await Promise.all([end('done', null), note('info', `${name} done in ${ms} ms`, name)])
-      log.info({ job: jobId, step: name, ms }, 'step done')
+      log.debug({ job: jobId, step: name, ms }, 'step done')
       return result
     } catch (error) {
       if (error instanceof HandedOver || stopping.aborted)

@@ -3,7 +3,7 @@ import { appendFile, mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from '../log.ts'
 import { withoutTokens } from '../redact.ts'
-import { KiB, MiB } from '../units.ts'
+import { KiB, MiB, SECOND } from '../units.ts'
 import type { BmcExchange } from './bmc.ts'
 
 /** A body longer than this is cut: controllers answer with logs of megabytes. */
@@ -11,7 +11,7 @@ const LONGEST_BODY = 32 * KiB
 /** A transcript longer than this gets no further lines. */
 const LARGEST_BYTES = 16 * MiB
 /** Lines wait so long for others of their job: opening a file costs more than a line. */
-const GATHER_MS = 500
+const GATHER_MS = 2 * SECOND
 
 /**
  * The whole traffic with a controller, a file of JSON lines a job. Files and not rows: it is much,

@@ -81,7 +81,8 @@ test('a line that was written after the clock stepped back is told too', async (
   await book.note(job.id, { level: 'info', message: 'first' })
   at -= 60_000
   await book.note(job.id, { level: 'info', message: 'second' })
-  const row = { jobId: job.id, level: 'fetched', detail: 'seen', slot: null, region: null } as const
+  const nothing = { slot: null, region: null, bytes: null, percent: null, reader: null }
+  const row = { jobId: job.id, level: 'fetched', detail: 'seen', ...nothing } as const
   await temporary.db.write((tx) => addEvidence(tx, { ...row, at }))
   await finish()
   const story = await (await fetch(server.url)).text()

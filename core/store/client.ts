@@ -44,16 +44,26 @@ export function databasePath(url: string): string | undefined {
 
 function openRemote({ url, authToken }: DbOptions): Local {
   const client = createClient({ url, ...(authToken ? { authToken } : {}) })
-  return { client, read: drizzle(client), writer: createRemoteWriter(client) }
+  const parts = { client, read: drizzle(client), writer: createRemoteWriter(client) }
+  return { ...parts, [Symbol.dispose]: () => client.close() }
+}
+
+async function useLog(client: Client, path: string): Promise<void> {
+  const { rows } = await client.execute('pragma journal_mode = wal')
+  if (rows[0]?.['journal_mode'] === 'wal') return
+  throw new Error(
+    `the database ${path} can not be kept with a log beside it: its folder has to be on a local file system`,
+  )
 }
 
 /** Opens the database. The caller disposes it. Throws when it is not a database or can not be reached. */
 export async function openDb(options: DbOptions): Promise<Db> {
   const path = databasePath(options.url)
-  const { client, read, writer } = path === undefined ? openRemote(options) : openLocal(path)
-  // `synchronous` stays at its default, FULL, on every connection of the pool: a step that was
-  // journalled has to survive a power cut before the machine is touched (client.test.ts).
-  if (path !== undefined) await client.execute('pragma journal_mode = wal')
+  const opened = path === undefined ? openRemote(options) : openLocal(path)
+  const { client, read, writer } = opened
+  // A step that was journalled has to survive a power cut before the machine is touched: each write
+  // is followed by a sync of the log; outside of writes `synchronous` stays at its default, FULL.
+  if (path !== undefined) await useLog(client, path)
   const queue = createWriteQueue(writer)
   return {
     read,
@@ -69,6 +79,6 @@ export async function openDb(options: DbOptions): Promise<Db> {
           migrationsTable: table,
         })
       }),
-    [Symbol.dispose]: () => client.close(),
+    [Symbol.dispose]: () => opened[Symbol.dispose](),
   }
 }

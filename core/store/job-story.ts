@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+import type { ResultSet } from '@libsql/client'
 import { and, asc, eq, gt, isNull, sql } from 'drizzle-orm'
 import type { Reader, Tx } from './client.ts'
 import { placeholders, prepared, shapeOf } from './prepared.ts'
@@ -8,16 +9,20 @@ export type EventRow = typeof jobEvents.$inferSelect
 export type EvidenceRow = typeof jobEvidence.$inferSelect
 export type JournalRow = typeof journal.$inferSelect
 
-export async function addEvent(
-  tx: Tx,
-  row: Omit<typeof jobEvents.$inferInsert, 'seq'>,
-): Promise<EventRow> {
+/** What was inserted, with the number it got: to read the row back would cost more than to write it. */
+const numbered = <R extends object>(
+  row: R,
+  { lastInsertRowid }: Pick<ResultSet, 'lastInsertRowid'>,
+) => ({
+  ...row,
+  seq: Number(lastInsertRowid),
+})
+
+export async function addEvent(tx: Tx, row: Omit<EventRow, 'seq'>): Promise<EventRow> {
   const query = prepared(tx, `addEvent ${shapeOf(row)}`, () =>
-    tx.insert(jobEvents).values(placeholders(row)).returning().prepare(),
+    tx.insert(jobEvents).values(placeholders(row)).prepare(),
   )
-  const stored = await query.get(row)
-  if (!stored) throw new Error('the event was not stored')
-  return stored
+  return numbered(row, await query.run(row))
 }
 
 export async function countEvents(
@@ -52,16 +57,11 @@ export async function eventsOf(db: Reader, jobId: string, after = 0): Promise<Ev
   return query.all({ jobId, after })
 }
 
-export async function addEvidence(
-  tx: Tx,
-  row: Omit<typeof jobEvidence.$inferInsert, 'seq'>,
-): Promise<EvidenceRow> {
+export async function addEvidence(tx: Tx, row: Omit<EvidenceRow, 'seq'>): Promise<EvidenceRow> {
   const query = prepared(tx, `addEvidence ${shapeOf(row)}`, () =>
-    tx.insert(jobEvidence).values(placeholders(row)).returning().prepare(),
+    tx.insert(jobEvidence).values(placeholders(row)).prepare(),
   )
-  const stored = await query.get(row)
-  if (!stored) throw new Error('the sighting was not stored')
-  return stored
+  return numbered(row, await query.run(row))
 }
 
 export async function evidenceOf(db: Reader, jobId: string, after = 0): Promise<EvidenceRow[]> {
@@ -86,11 +86,9 @@ export async function beginStep(
   row: { jobId: string; launch: number; step: string; begunAt: number },
 ): Promise<number> {
   const query = prepared(tx, 'beginStep', () =>
-    tx.insert(journal).values(placeholders(row)).returning({ seq: journal.seq }).prepare(),
+    tx.insert(journal).values(placeholders(row)).prepare(),
   )
-  const stored = await query.get(row)
-  if (!stored) throw new Error('the step was not journalled')
-  return stored.seq
+  return numbered(row, await query.run(row)).seq
 }
 
 export async function endStep(

@@ -10,6 +10,8 @@ export interface Outcome {
   readonly rows: unknown[][]
   /** Changed rows, where the statement returns none. */
   readonly changes: number
+  /** `rowid` of the last insert of this connection, likewise. */
+  readonly lastId: bigint | undefined
 }
 
 type Statement = ReturnType<Connection['prepare']>
@@ -91,11 +93,14 @@ export function runKept(connection: Connection, sql: string, args: readonly unkn
   const values = args.map(bound)
   try {
     const { statement, returnsRows } = keep(connection, sql)
-    if (!returnsRows) return { rows: [], changes: statement.run(values).changes }
+    if (!returnsRows) {
+      const { changes, lastInsertRowid } = statement.run(values)
+      return { rows: [], changes, lastId: BigInt(lastInsertRowid) }
+    }
     // Never `get`: it leaves the statement at its first row, and the connection with the state of then.
     const rows = statement.all(values) as unknown[][]
     for (const row of rows) refuseRounded(row)
-    return { rows, changes: 0 }
+    return { rows, changes: 0, lastId: undefined }
   } catch (error) {
     throw told(error)
   }

@@ -62,9 +62,9 @@ function rowMaker(fields: Fields): ToRow | undefined {
   }
 }
 
-const result = ({ rows, changes }: Outcome): ResultSet => ({
+const result = ({ rows, changes, lastId }: Outcome): ResultSet => ({
   ...{ columns: [], columnTypes: [], rows: rows as unknown as ResultSet['rows'] },
-  ...{ rowsAffected: changes, lastInsertRowid: undefined },
+  ...{ rowsAffected: changes, lastInsertRowid: lastId },
   toJSON: () => ({ rows, rowsAffected: changes }),
 })
 

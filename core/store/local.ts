@@ -7,6 +7,7 @@ import { type RetryPlan, retry } from '../retry.ts'
 import { type Connection, columnsOf, type Outcome, runKept, runWords } from './kept-statements.ts'
 import { dialect, type Executor, LocalSession } from './local-session.ts'
 import type { Reader, Tx } from './tx.ts'
+import { openWalSync, type WalSync } from './wal-sync.ts'
 import type { Writer } from './writer.ts'
 
 /** As @libsql/client has it. */
@@ -18,6 +19,14 @@ const BUSY: RetryPlan = {
   pauseMs: 20,
   again: (error) => /SQLITE_BUSY/.test(String(error)),
 }
+
+const notOnDisk = (cause: unknown) =>
+  new Error(
+    'the disk of the database failed to keep what was written: look at it, then start anew',
+    {
+      cause,
+    },
+  )
 
 /** A transaction that holds the write lock, from its begin on. */
 export class WriteTransaction {
@@ -38,7 +47,7 @@ export class WriteTransaction {
     return columnsOf(this.#connection, sql)
   }
 
-  /** On the disk when it returns: `synchronous` is FULL. */
+  /** Others see it; on the disk it is after the next sync of the log. */
   commit(): void {
     this.run('commit')
   }
@@ -49,9 +58,17 @@ export class WriteTransaction {
   }
 }
 
-/** The transaction under way, if any: whatever is written goes into it. */
-function createWriter(client: Client, pool: ConnectionPool): Writer {
+interface WriterParts {
+  readonly client: Client
+  readonly pool: ConnectionPool
+  readonly wal: WalSync
+}
+
+function createWriter({ client, pool, wal }: WriterParts): Writer {
+  /** The transaction under way, if any: whatever is written goes into it. */
   let current: WriteTransaction | undefined
+  /** Once a sync has failed nobody knows what stands on the disk: nothing more is promised. */
+  let lost: { readonly cause: unknown } | undefined
   const open = (): WriteTransaction => {
     if (current) return current
     throw new Error('a write came after the end of its transaction')
@@ -63,24 +80,36 @@ function createWriter(client: Client, pool: ConnectionPool): Writer {
   const session = new LocalSession({ client, executor })
   // One for all transactions: queries that were prepared on it stay so.
   const tx: Tx = new LibSQLTransaction('async', dialect, session, undefined)
+  const inTransaction = async <T>(work: (tx: Tx) => Promise<T>): Promise<T> => {
+    const connection = pool.acquireSync(true)
+    try {
+      // No sync at the commit: one that does not stop the event loop follows it.
+      runWords(connection, 'pragma synchronous = normal')
+      const transaction = await retry(BUSY, async () => new WriteTransaction(connection))
+      current = transaction
+      try {
+        const value = await work(tx)
+        transaction.commit()
+        return value
+      } catch (error) {
+        transaction.rollback()
+        throw error
+      }
+    } finally {
+      current = undefined
+      if (connection.open) runWords(connection, 'pragma synchronous = full')
+      pool.release(connection)
+    }
+  }
   return {
     async transaction(work) {
-      const connection = pool.acquireSync(true)
-      try {
-        const transaction = await retry(BUSY, async () => new WriteTransaction(connection))
-        current = transaction
-        try {
-          const value = await work(tx)
-          transaction.commit()
-          return value
-        } catch (error) {
-          transaction.rollback()
-          throw error
-        }
-      } finally {
-        current = undefined
-        pool.release(connection)
-      }
+      if (lost) throw notOnDisk(lost.cause)
+      const value = await inTransaction(work)
+      await wal.sync().catch((cause: unknown) => {
+        lost = { cause }
+        throw notOnDisk(cause)
+      })
+      return value
     },
     async savepoint(_, work) {
       open().run('savepoint one')
@@ -98,14 +127,14 @@ function createWriter(client: Client, pool: ConnectionPool): Writer {
 }
 
 /** A database file, its statements kept. */
-export interface Local {
-  /** @libsql/client's own, over the same connections: migrations and pragmas. The caller closes it. */
+export interface Local extends Disposable {
+  /** @libsql/client's own, over the same connections: migrations and pragmas. */
   readonly client: Client
   readonly read: Reader
   readonly writer: Writer
 }
 
-/** Opens nothing yet: the first use of `client` or `read` does, and throws when it can not. */
+/** Opens nothing yet: the first use of `client` or `read` does, and throws when it can not. The caller disposes it. */
 export function openLocal(path: string): Local {
   const pool = new ConnectionPool(path, {}, MOST_CONNECTIONS)
   const client = new Sqlite3Client(pool, 'number')
@@ -123,5 +152,12 @@ export function openLocal(path: string): Local {
   }
   const session = new LocalSession({ client, executor })
   const read: Reader = new LibSQLDatabase('async', dialect, session, undefined)
-  return { client, read, writer: createWriter(client, pool) }
+  const wal = openWalSync(path)
+  return {
+    ...{ client, read, writer: createWriter({ client, pool, wal }) },
+    [Symbol.dispose]() {
+      wal[Symbol.dispose]()
+      client.close()
+    },
+  }
 }

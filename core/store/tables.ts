@@ -101,6 +101,7 @@ export const jobs = sqliteTable(
   (t) => [
     uniqueIndex('jobs_active').on(t.machineId).where(sql`status <> 'complete'`),
     uniqueIndex('jobs_idempotency').on(t.idempotencyKey).where(sql`idempotency_key is not null`),
+    uniqueIndex('jobs_token').on(t.tokenDigest),
     uniqueIndex('jobs_media_token').on(t.mediaTokenDigest),
     uniqueIndex('jobs_booted_token').on(t.bootedTokenDigest),
     index('jobs_due').on(t.nextCheckAt).where(sql`next_check_at is not null`),

@@ -14,13 +14,6 @@ export interface WriteQueue {
 const GROUP = 128
 /** A commit takes no more writes after so long: the event loop stands still meanwhile. */
 const LONGEST_GROUP_MS = 10
-/**
- * A commit waits until the last one is so many of its lengths ago, longer where that one was shared:
- * its fsync stops the event loop too, and one for each write would leave no time for anything else.
- */
-const PAUSE_AFTER = { one: 1, many: 4 }
-const LONGEST_PAUSE_MS = 60
-
 /** A write that waits. Neither function throws; what `run` rejects with, the caller has been told. */
 interface Waiting {
   /** Does the work, and returns what tells the caller that it is committed. */
@@ -40,15 +33,10 @@ function waiting<T>(work: (tx: Tx) => Promise<T>): Waiting & { readonly answer: 
   }
 }
 
-const pause = (ms: number) =>
-  new Promise<void>((resolve) => (ms >= 1 ? setTimeout(resolve, ms) : setImmediate(resolve)))
-
 export function createWriteQueue(writer: Writer): WriteQueue {
   const queue: Waiting[] = []
   let tail: Promise<void> = Promise.resolve()
   let scheduled = false
-  /** No commit before, in ms of `performance.now()`, unless it would be a full one. */
-  let notBefore = 0
 
   /** Each in a savepoint: a failure undoes its own changes, and the others go on. */
   const runOne = async (tx: Tx, each: Waiting): Promise<(() => void) | undefined> => {
@@ -88,27 +76,18 @@ export function createWriteQueue(writer: Writer): WriteQueue {
   }
 
   const commit = async (group: Waiting[]): Promise<void> => {
-    let ranAt = Number.POSITIVE_INFINITY
     try {
-      const tell = await writer.transaction(async (tx) => {
-        const answers = await runGroup(tx, group)
-        ranAt = performance.now()
-        return answers
-      })
+      const tell = await writer.transaction((tx) => runGroup(tx, group))
       for (const each of tell) each()
     } catch (error) {
       // Nothing of the group stands. Whoever was told of a failure of its own keeps that answer.
       for (const each of group) each.fail(error)
     }
-    const now = performance.now()
-    const pauses = Math.max(0, now - ranAt) * PAUSE_AFTER[group.length > 1 ? 'many' : 'one']
-    notBefore = now + Math.min(pauses, LONGEST_PAUSE_MS)
   }
 
   const drain = async (): Promise<void> => {
-    const waitMs = notBefore - performance.now()
-    // At least one turn: what else has come in by now may have something to write, too.
-    if (queue.length < GROUP) await pause(waitMs)
+    // One turn: what else has come in by now may have something to write, too.
+    await new Promise<void>((resolve) => setImmediate(resolve))
     scheduled = false
     await commit(queue.splice(0, GROUP))
     if (queue.length > 0) schedule()

@@ -1,0 +1,1 @@
+CREATE UNIQUE INDEX `jobs_token` ON `jobs` (`token_digest`);

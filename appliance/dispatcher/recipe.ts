@@ -43,7 +43,7 @@ export function checkedRecipe(document: unknown): MachineRecipe {
   const strict = v.safeParse(workflow.recipe, document)
   if (!strict.success) throw invalid(strict.issues)
   try {
-    workflow.check(parsed.output as never)
+    workflow.check(strict.output as never)
   } catch (cause) {
     throw dispatchFaults.recipe(sentence(cause), { cause })
   }

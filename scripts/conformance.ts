@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/** `scripts/conformance oci --suite PATH`: prints each run and the sum. Exit 0: nothing failed, skipped or disabled. */
+/** `scripts/conformance oci [--suite PATH]`: prints each run and the sum. Exit 0: nothing failed, skipped or disabled. */
 import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { goTool, goToolAvailable } from '../test/oci/go-tools.ts'
 import { conformance, type SuiteCounts, type SuiteOutcome, suiteRuns } from '../test/oci/suite.ts'
 
 const { values } = parseArgs({
@@ -20,8 +21,13 @@ const stop = (why: string): never => {
   console.error(why)
   process.exit(2)
 }
-if (!values.suite) stop('scripts/conformance oci --suite PATH: say where the suite’s program is')
-if (!existsSync(values.suite)) stop(`there is no ${values.suite}`)
+if (!values.suite && !goToolAvailable('conformance')) {
+  stop(
+    'scripts/conformance oci --suite PATH: say where the suite’s program is, or install Go to build it',
+  )
+}
+const suite = values.suite || (await goTool('conformance'))
+if (!existsSync(suite)) stop(`there is no ${suite}`)
 const runs = suiteRuns().filter(({ name }) => name.includes(values.only))
 if (runs.length === 0) stop(`no run is named ${values.only}`)
 
@@ -36,7 +42,7 @@ const folder = values.keep
   ? resolve(values.keep)
   : await mkdtemp(join(tmpdir(), 'slipway-conformance-'))
 const outcomes = await conformance({
-  ...{ suite: resolve(values.suite), runs, folder, tell, built: !values.source },
+  ...{ suite: resolve(suite), runs, folder, tell, built: !values.source },
 }).finally(() => (values.keep ? undefined : rm(folder, { recursive: true, force: true })))
 
 const total = outcomes.reduce<SuiteCounts>(

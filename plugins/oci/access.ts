@@ -12,6 +12,8 @@ export interface Access {
   readonly address?: string
   /** `digest` where one object is asked for: a machine may be let at those of its recipe only. */
   may(action: OciAction, repository: string, digest?: string): boolean
+  /** The same, whatever the token that it came with opens. */
+  mayByRight(action: OciAction, repository: string, digest?: string): boolean
 }
 
 /**
@@ -22,6 +24,8 @@ export interface Wanted {
   readonly repository?: string
   readonly action: OciAction
   readonly digest?: string
+  /** A token should open this repository for pulls too: what a mount takes from. It is not refused for the lack of that. */
+  readonly from?: string
 }
 
 /** Somebody who is known may not do it. */

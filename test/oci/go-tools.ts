@@ -8,7 +8,7 @@ import { join } from 'node:path'
 interface GoTool {
   readonly module: string
   readonly version: string
-  /** Of the command, below the module. */
+  /** Of the command, below the module; '': the module itself. */
   readonly path: string
 }
 
@@ -25,6 +25,12 @@ export const GO_TOOLS = {
     module: 'github.com/distribution/distribution/v3',
     version: 'v3.1.2',
     path: 'cmd/registry',
+  },
+  /** The distribution specification's own suite: its main branch of 2026-08-31. */
+  conformance: {
+    module: 'github.com/opencontainers/distribution-spec/conformance',
+    version: 'v0.0.0-20260831232431-97274622c111',
+    path: '',
   },
 } as const satisfies Readonly<Record<string, GoTool>>
 
@@ -55,7 +61,8 @@ export async function goTool(name: GoToolName): Promise<string> {
       join(folder, 'go.mod'),
       `module slipway.test/${name}\n\ngo 1.24\n\nrequire ${module} ${version}\n`,
     )
-    const child = Bun.spawn(['go', 'build', '-mod=mod', '-o', 'built', `${module}/${path}`], {
+    const command = path === '' ? module : `${module}/${path}`
+    const child = Bun.spawn(['go', 'build', '-mod=mod', '-o', 'built', command], {
       cwd: folder,
       env: { ...process.env, CGO_ENABLED: '0', GOTOOLCHAIN: 'local' },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/** `scripts/conformance`, with a stand-in for the suite: a program that logs in as the suite would. */
+/** `scripts/conformance`, with the suite, and with a stand-in for it: a program that logs in as the suite would. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { goToolAvailable } from './go-tools.ts'
 import { readSuiteJunit, suiteEnvironment, suiteRuns } from './suite.ts'
 
 const ROOT = resolve(import.meta.dir, '../..')
@@ -99,6 +100,21 @@ test('a suite that is not there is named', async () => {
   expect([code, stderr.trim()]).toEqual([2, 'there is no /nowhere/conformance'])
 })
 
+const WHY = goToolAvailable('conformance') ? '' : ' (skipped: it was not built, and there is no Go)'
+
+test.skipIf(WHY !== '')(
+  `the specification’s own suite fails, skips and disables nothing, by basic and by token${WHY}`,
+  async () => {
+    for (const only of ['dev http basic cache-auth=true', '1.1 https token cache-auth=false']) {
+      const { code, lines, stderr } = await script('--only', only)
+      expect(stderr).toBe('')
+      expect(lines.at(-1)).toMatch(/^1 runs, \d{3,} tests: 0 failed, 0 skipped, 0 disabled$/)
+      expect(code).toBe(0)
+    }
+  },
+  300_000,
+)
+
 describe('what the suite is told', () => {
   test('both versions, both doors, each kind of login, and both ways to send it', () => {
     const runs = suiteRuns()
@@ -110,7 +126,8 @@ describe('what the suite is told', () => {
     const [run] = suiteRuns()
     if (!run) throw new Error('there is no run')
     const login = { name: 'ci', password: 'secret' }
-    expect(suiteEnvironment(run, { host: '127.0.0.1:1', results: '/r', login, at: 3 })).toEqual({
+    const at = { host: '127.0.0.1:1', results: '/r', login, at: 3, ca: '/ca.pem' }
+    expect(suiteEnvironment(run, at)).toEqual({
       OCI_REGISTRY: '127.0.0.1:1',
       OCI_TLS: 'insecure',
       OCI_REPO1: 'conformance/run3/one',
@@ -122,6 +139,7 @@ describe('what the suite is told', () => {
       OCI_DATA_SPARSE: 'true',
       OCI_API_BLOBS_UPLOAD_CANCEL: 'true',
       OCI_RESULTS_DIR: '/r',
+      SSL_CERT_FILE: '/ca.pem',
     })
   })
 })

@@ -121,12 +121,39 @@ describe('a token', () => {
     expect((await bed.ask('POST', mount, { authorization: together })).status).toBe(201)
   })
 
-  test('without the source of a mount lets nothing be mounted, as if it were not there', async () => {
+  test('without the source of a mount is to be widened where its bearer may pull there', async () => {
     const mount = `/v2/os/mine/blobs/uploads/?mount=${image.config}&from=os/debian`
-    const authorization = await bed.token(olga, 'repository:os/mine:pull,push')
-    expect((await bed.ask('POST', mount, { authorization })).status).toBe(202)
+    const both = 'repository:os/mine:pull,push repository:os/debian:pull'
+    expect(challengeOf((await bed.ask('POST', mount)).headers)).toMatchObject({ scope: both })
+    const narrow = await bed.token(olga, 'repository:os/mine:pull,push')
+    const asked = await bed.ask('POST', mount, { authorization: narrow })
+    expect(asked.status).toBe(401)
+    expect(challengeOf(asked.headers)).toMatchObject({ error: 'insufficient_scope', scope: both })
+    const authorization = await bed.token(olga, both)
+    expect((await bed.ask('POST', mount, { authorization })).status).toBe(201)
     const absent = mount.replace(image.config, `sha256:${'0'.repeat(64)}`)
     expect((await bed.ask('POST', absent, { authorization })).status).toBe(202)
+  })
+
+  test('lets a blob be mounted without a source, from where its bearer may pull', async () => {
+    const authorization = await bed.token(olga, 'repository:os/mine:pull,push')
+    const mount = `/v2/os/mine/blobs/uploads/?mount=${image.layer}`
+    expect((await bed.ask('POST', mount, { authorization })).status).toBe(201)
+  })
+
+  test('is not told where a blob is that its bearer may not pull', async () => {
+    const hidden = await bed.pushImage('secret/thing', '1')
+    const policy = { repositories: ['secret/**'], users: ['vera'], actions: ['pull'] }
+    const made = await bed.ask('PUT', '/api/v1/oci/policies/secret', {
+      ...{ authorization: `Bearer ${running.adminToken}`, body: JSON.stringify(policy) },
+      headers: { 'Content-Type': 'application/json' },
+    })
+    expect(made.status).toBe(200)
+    const authorization = await bed.token(olga, 'repository:os/mine:pull,push')
+    const mount = `/v2/os/mine/blobs/uploads/?mount=${hidden.layer}`
+    for (const path of [`${mount}&from=secret/thing`, mount]) {
+      expect((await bed.ask('POST', path, { authorization })).status).toBe(202)
+    }
   })
 
   test('without a scope is good for /v2/ and nothing else: a login', async () => {

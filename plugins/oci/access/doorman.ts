@@ -6,7 +6,7 @@ import { ociFaults } from '../errors.ts'
 import type { Identifier, Visitor } from './doorman-identity.ts'
 import type { PolicyJudge } from './policy.ts'
 import { SERVICE } from './token.ts'
-import { covers, scopeFor } from './token-scope.ts'
+import { covers, type Grant, scopeFor } from './token-scope.ts'
 
 /** Below the registry's own path: a proxy that lets `/v2/` through lets it through too. */
 export const TOKEN_PATH = '/v2/token'
@@ -48,11 +48,14 @@ export function createDoorman(parts: DoormanParts): Doorman {
     // Who came with a token of ours is told how to get another one, whatever others are asked for.
     if (scheme === 'basic' && !isBearer(request)) return 'Basic realm="Slipway"'
     const realm = `${publicUrl || new URL(request.url).origin}${TOKEN_PATH}`
-    const scope = scopeFor(wanted.action, wanted.repository)
+    const scopes = [
+      scopeFor(wanted.action, wanted.repository),
+      ...(wanted.from === undefined ? [] : [scopeFor('pull', wanted.from)]),
+    ].filter((scope) => scope !== undefined)
     return [
       `Bearer realm=${quoted(realm)}`,
       `service=${quoted(SERVICE)}`,
-      ...(scope === undefined ? [] : [`scope=${quoted(scope)}`]),
+      ...(scopes.length === 0 ? [] : [`scope=${quoted(scopes.join(' '))}`]),
       ...(error === undefined ? [] : [`error=${quoted(error)}`]),
     ].join(',')
   }
@@ -82,6 +85,14 @@ export function createDoorman(parts: DoormanParts): Doorman {
     return visitor.caller.kind === 'user' && visitor.caller.role === 'admin'
   }
 
+  /** A token without the source of a mount is too narrow only where its bearer may pull there. */
+  const opens = (visitor: Visitor, grants: readonly Grant[], wanted: Wanted): boolean => {
+    const { action, repository, digest, from } = wanted
+    if (!covers(grants, action, repository)) return false
+    if (from === undefined || covers(grants, 'pull', from)) return true
+    return !mayDo(judge, visitor, 'pull', from, digest)
+  }
+
   return {
     challenge,
     async admit(request, clientAddress, wanted) {
@@ -104,7 +115,7 @@ export function createDoorman(parts: DoormanParts): Doorman {
         onDenied?.({ name, job: login?.job, address: clientAddress, wanted, code: fault.code })
         throw fault
       }
-      if (grants && !covers(grants, wanted.action, wanted.repository)) {
+      if (grants && !opens(visitor, grants, wanted)) {
         throw unauthorized(
           request,
           wanted,
@@ -118,6 +129,8 @@ export function createDoorman(parts: DoormanParts): Doorman {
         address: clientAddress,
         may: (action, repository, digest) =>
           (!grants || covers(grants, action, repository)) &&
+          mayDo(judge, visitor, action, repository, digest),
+        mayByRight: (action, repository, digest) =>
           mayDo(judge, visitor, action, repository, digest),
       }
       return access

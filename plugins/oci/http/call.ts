@@ -18,8 +18,8 @@ export interface Call {
   readonly query: URLSearchParams
   /** The other end of the connection, where the listener can tell. */
   readonly peer?: Peer
-  /** Lets the call in, or throws the fault of the door. */
-  admit(action: OciAction, repository?: string, digest?: string): Promise<Access>
+  /** Lets the call in, or throws the fault of the door. `from`: where a mount takes from. */
+  admit(action: OciAction, repository?: string, digest?: string, from?: string): Promise<Access>
   /** For a handler that may be silent for long: the connection is not cut for that. */
   keepOpen(): void
 }

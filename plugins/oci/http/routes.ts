@@ -131,11 +131,12 @@ export function mountRoutes(
             },
           }
         : {}),
-      admit: (action, repository, digest) =>
+      admit: (action, repository, digest, from) =>
         doorman.admit(request, env.clientAddress ?? '', {
           action,
           ...(repository === undefined ? {} : { repository }),
           ...(digest === undefined ? {} : { digest }),
+          ...(from === undefined ? {} : { from }),
         }),
       keepOpen: () => env.keepOpen?.(),
     }

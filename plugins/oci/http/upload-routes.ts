@@ -2,6 +2,7 @@
 import type { Access } from '../access.ts'
 import { ociFaults } from '../errors.ts'
 import { algorithmOf, type Digest, digestOf, isDigestAlgorithm } from '../store/digest.ts'
+import { isRepositoryName } from '../store/names.ts'
 import { SMALL_BYTES } from '../store/objects.ts'
 import { uploadHeaders } from '../store/uploads.ts'
 import type { OciStore } from '../store.ts'
@@ -47,8 +48,9 @@ export function createUploadRoutes(store: OciStore) {
   const mount = async (call: Call, access: Access, repository: string, digest: Digest) => {
     const from = call.query.get('from')
     const sources = from === null ? await objects.holders(digest) : [from]
-    const readable = sources.some((source) => access.may('pull', source, digest))
-    if (!readable) return undefined
+    // No token can name a source that its bearer does not know.
+    const may = from === null ? access.mayByRight : access.may
+    if (!sources.some((source) => may('pull', source, digest))) return undefined
     if (from !== null && (await objects.find(from, digest)) === undefined) return undefined
     const [source] = sources
     const sizeBytes = source === undefined ? undefined : await objects.find(source, digest)
@@ -92,8 +94,12 @@ export function createUploadRoutes(store: OciStore) {
     /** `POST /v2/NAME/blobs/uploads/`, with `digest`, `mount` or neither. */
     async begin(call: Call, repository: string): Promise<Response> {
       checkName(repository)
-      const access = await call.admit('push', repository)
       const mounted = call.query.get('mount')
+      const from = mounted === null ? null : call.query.get('from')
+      const access = await call.admit(
+        ...(['push', repository, undefined] as const),
+        from !== null && isRepositoryName(from) ? from : undefined,
+      )
       if (mounted !== null) {
         const answered = await mount(call, access, repository, readDigest(mounted))
         if (answered) return answered

@@ -234,6 +234,15 @@ export function createUploads({ paths, disk, log, now, ttlMs }: UploadParts): Up
     return file.finish()
   }
 
+  /** On the disk, and hashed. */
+  const finishFile = async (session: Session, digest: Digest): Promise<string> => {
+    const hashed = hashOf(session, digest)
+    // The thread makes the file: of one without a write only its hash tells that it is there.
+    if (session.sizeBytes === 0) await hashed
+    const [hex] = await Promise.all([hashed, sync(session)])
+    return hex
+  }
+
   const readFolder = async (id: string): Promise<Session | undefined> => {
     const folder = paths.upload(id)
     const text = await readFile(join(folder, 'meta.json'), 'utf8').catch(() => '{}')
@@ -297,7 +306,7 @@ export function createUploads({ paths, disk, log, now, ttlMs }: UploadParts): Up
       try {
         if (last) checkOffset(session, last.from)
         if (last || session.sizeBytes === 0) await receive(session, last?.body ?? nothing())
-        const [hex] = await Promise.all([hashOf(session, digest), sync(session)])
+        const hex = await finishFile(session, digest)
         if (hex !== hexOf(digest)) {
           await drop(session)
           throw ociFaults.digestInvalid(

@@ -104,16 +104,13 @@ export function createMaintenanceStore(
     throw mediaFaults.storage(message)
   }
 
-  const heldImages = async () =>
-    (await readdir(holds)).flatMap((name) => {
-      const [, jobId, sha256] = HOLD_NAME.exec(name) ?? []
-      return jobId && sha256 ? [{ name, jobId, sha256 }] : []
-    })
+  /** Jobs and the image that each holds, as the files in `holds` say: thousands of jobs hold one. */
+  const held = new Map<string, string>()
+  const holdPath = (jobId: string, sha256: string) => join(holds, `${jobId}.${sha256}`)
 
   /** Deletes the images that are neither current nor held. */
   const collect = async () => {
-    const held = await heldImages()
-    const wanted = new Set(held.map(({ sha256 }) => sha256))
+    const wanted = new Set(held.values())
     const record = await readRecord()
     if (record) wanted.add(record.sha256)
     for (const name of await readdir(folder)) {
@@ -122,11 +119,9 @@ export function createMaintenanceStore(
     }
   }
 
-  const letGo = async (isOver: (jobId: string) => boolean | Promise<boolean>) => {
-    for (const { name, jobId } of await heldImages()) {
-      if (await isOver(jobId)) await rm(join(holds, name), { force: true })
-    }
-    await collect()
+  const letGo = async (jobId: string, sha256: string) => {
+    await rm(holdPath(jobId, sha256), { force: true })
+    held.delete(jobId)
   }
 
   /** Gives a received file its name and makes it the current one. */
@@ -146,7 +141,15 @@ export function createMaintenanceStore(
       for (const name of await readdir(folder)) {
         if (name.startsWith(INCOMING) && !coming.has(name)) await rm(join(folder, name))
       }
-      await inTurn(() => letGo(isOver))
+      await inTurn(async () => {
+        for (const name of await readdir(holds)) {
+          const [, jobId, sha256] = HOLD_NAME.exec(name) ?? []
+          if (!jobId || !sha256) continue
+          held.set(jobId, sha256)
+          if (await isOver(jobId)) await letGo(jobId, sha256)
+        }
+        await collect()
+      })
     },
     current,
     async import({ body, source, sha256: expected, announcedBytes, anyBuild = false }) {
@@ -184,10 +187,17 @@ export function createMaintenanceStore(
       inTurn(async () => {
         const record = await current()
         if (!record) return undefined
-        await writeFile(join(holds, `${jobId}.${record.sha256}`), '')
+        await writeFile(holdPath(jobId, record.sha256), '')
+        held.set(jobId, record.sha256)
         return maintenanceImage(record, imagePath(record.sha256))
       }),
-    release: (jobId) => inTurn(() => letGo((held) => held === jobId)),
+    release: (jobId) =>
+      inTurn(async () => {
+        const sha256 = held.get(jobId)
+        if (sha256 === undefined) return
+        await letGo(jobId, sha256)
+        if (![...held.values()].includes(sha256)) await collect()
+      }),
     async check() {
       await access(folder, constants.W_OK).catch((cause: unknown) => {
         throw mediaFaults.storage(`${folder} can not be written: check owner and mount`, { cause })

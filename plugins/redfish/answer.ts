@@ -14,9 +14,8 @@ const clean = (message: Message, redactor: Redactor): Message => ({
   resolution: redactor.clean(message.resolution),
 })
 
-function parse(bytes: Uint8Array): unknown {
-  const text = new TextDecoder().decode(bytes).trim()
-  if (text === '') return undefined
+function parse(text: string): unknown {
+  if (text.trim() === '') return undefined
   try {
     return JSON.parse(text)
   } catch {
@@ -26,9 +25,11 @@ function parse(bytes: Uint8Array): unknown {
 }
 
 /** First words of a body that is no JSON, so that a proxy's error page can be recognised. */
-function firstWords(bytes: Uint8Array): string {
-  const text = new TextDecoder().decode(bytes.subarray(0, 2_048))
-  const words = text.replace(/<(script|style)[\s\S]*?(<\/\1>|$)/gi, ' ').replace(/<[^>]*>/g, ' ')
+function firstWords(text: string): string {
+  const words = text
+    .slice(0, 2_048)
+    .replace(/<(script|style)[\s\S]*?(<\/\1>|$)/gi, ' ')
+    .replace(/<[^>]*>/g, ' ')
   return words.replace(/\s+/g, ' ').trim().slice(0, 160)
 }
 
@@ -38,9 +39,9 @@ export function answerOf(
   asked: { host: string; method: Method; path: string },
   redactor: Redactor,
 ): Answer {
-  const body = parse(raw.bytes)
+  const body = parse(raw.text)
   const messages = messagesOf(body).map((message) => clean(message, redactor))
-  const words = body === undefined ? redactor.clean(firstWords(raw.bytes)) : ''
+  const words = body === undefined ? redactor.clean(firstWords(raw.text)) : ''
   return {
     ...asked,
     status: raw.status,

@@ -10,11 +10,11 @@ import { createConnector, type Line } from './trust.ts'
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
 
-/** An HTTP answer, whole, as bytes and headers. */
+/** An HTTP answer, whole: its text and headers. */
 export interface RawAnswer {
   readonly status: number
   header(name: string): string | undefined
-  readonly bytes: Uint8Array
+  readonly text: string
 }
 
 export interface RawRequest {
@@ -90,13 +90,15 @@ export function openConnection(parts: ConnectionParts): Connection {
         bodyTimeout: limitMs,
         signal: span.signal,
       })
+      // Not the answer itself: its stream would live as long as what is kept of it.
+      const { headers, statusCode: status } = answer
       const header = (name: string) => {
-        const value = answer.headers[name.toLowerCase()]
+        const value = headers[name.toLowerCase()]
         return Array.isArray(value) ? value[0] : value
       }
       const bytes = unpack(await answer.body.bytes(), header('content-encoding')?.toLowerCase())
       gate.answered()
-      return { status: answer.statusCode, header, bytes }
+      return { status, header, text: new TextDecoder().decode(bytes) }
     } catch (cause) {
       signal.throwIfAborted()
       const fault = connectionFault(cause, host, request, limitMs)

@@ -86,7 +86,7 @@ export function createExchange(
         { method, path, headers, body: text, timeoutMs },
         signal,
       )
-      const said = () => redactor.clean(new TextDecoder().decode(raw.bytes))
+      const said = () => redactor.clean(raw.text)
       tell({ status: raw.status, answer: ask.secret ? '[…]' : record && said() })
       return answerOf(raw, { host: connection.host, method, path }, redactor)
     } catch (error) {

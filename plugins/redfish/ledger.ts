@@ -25,8 +25,20 @@ const short = (text: string) => createHash('sha256').update(text).digest('hex').
 /** A ledger in `folder`, which is made at the first entry. Names carry no secret: tokens are not kept. */
 export function createLedger(folder: string, now: () => number): SessionLedger {
   const inUse = new Set<string>()
+  /** What the folder holds, read once: thousands of machines are looked up in it. */
+  let listed: Promise<Set<string>> | undefined
+  const names = () => {
+    listed ??= readdir(folder).then(
+      (found) => new Set(found),
+      () => new Set(),
+    )
+    return listed
+  }
   const nameOf = (origin: string, uri: string) => `${short(origin)}-${short(uri)}.json`
-  const remove = (name: string) => rm(join(folder, name), { force: true })
+  const remove = async (name: string) => {
+    await rm(join(folder, name), { force: true })
+    ;(await names()).delete(name)
+  }
 
   /** The session's URI; undefined when the entry is broken or too old, and is then removed. */
   async function read(name: string): Promise<string | undefined> {
@@ -47,6 +59,7 @@ export function createLedger(folder: string, now: () => number): SessionLedger {
       inUse.add(name)
       await mkdir(folder, { recursive: true, mode: 0o700 })
       await writeFile(join(folder, name), JSON.stringify({ origin, uri, openedAt: now() }))
+      ;(await names()).add(name)
     },
     async remove(origin, uri) {
       const name = nameOf(origin, uri)
@@ -55,9 +68,8 @@ export function createLedger(folder: string, now: () => number): SessionLedger {
     },
     release: (origin, uri) => void inUse.delete(nameOf(origin, uri)),
     async orphans(origin) {
-      const names = await readdir(folder).catch(() => [])
       const own = short(origin)
-      const ours = names.filter((name) => name.startsWith(own) && !inUse.has(name))
+      const ours = [...(await names())].filter((name) => name.startsWith(own) && !inUse.has(name))
       const uris = await Promise.all(ours.map(read))
       return uris.filter((uri) => uri !== undefined)
     },

@@ -15,23 +15,20 @@ export interface Redactor {
 }
 
 export function createRedactor(...known: readonly string[]): Redactor {
-  const secrets = new Set<string>()
+  /** Longest first: one secret may be part of another. */
+  let secrets: readonly string[] = []
   const hide = (secret: string) => {
     // One or two letters are in every sentence.
     if (secret.length < 3) return
-    secrets.add(secret)
-    secrets.add(encodeURIComponent(secret))
-    secrets.add(JSON.stringify(secret).slice(1, -1))
+    const spellings = [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)]
+    secrets = [...new Set([...secrets, ...spellings])].sort((a, b) => b.length - a.length)
   }
   for (const secret of known) hide(secret)
   return {
     hide,
     clean(text) {
       let clean = text.replace(MEDIA_TOKEN, `$1${CENSOR}`)
-      // Longest first: one secret may be part of another.
-      for (const secret of [...secrets].sort((a, b) => b.length - a.length)) {
-        clean = clean.replaceAll(secret, CENSOR)
-      }
+      for (const secret of secrets) clean = clean.replaceAll(secret, CENSOR)
       return clean
     },
   }

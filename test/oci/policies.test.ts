@@ -148,6 +148,29 @@ describe('where policies name a repository', () => {
     expect(all.json.uploads.length).toBeGreaterThan(0)
   })
 
+  test('reports of the collection name no repository that may not be seen', async () => {
+    const [api, authorization] = ['/api/v1/oci', logins['vera'] ?? '']
+    await bed.pushBlob('secret/keys')
+    const body = JSON.stringify({ dry_run: true, grace_seconds: 0 })
+    const started = await bed.ask('POST', `${api}/gc`, { authorization: admin, body })
+    const path = `${api}/tasks/${started.json.id}`
+    let whole = await bed.ask('GET', path, { authorization: admin })
+    while (whole.json.state === 'running') {
+      await Bun.sleep(1)
+      whole = await bed.ask('GET', path, { authorization: admin })
+    }
+    expect(JSON.stringify(whole.json.result.items)).toContain('secret/keys')
+    for (const place of [path, `${api}/tasks`, `${api}/gc`, `${api}/findings`]) {
+      const told = await bed.ask('GET', place, { authorization })
+      expect([place, told.status]).toEqual([place, 200])
+      expect(JSON.stringify(told.json)).not.toContain('secret')
+    }
+    const events = await bed.ask('GET', `${path}/events`, { authorization })
+    expect([events.status, events.json]).toEqual([200, undefined])
+    const own = await bed.ask('GET', path, { authorization })
+    expect(own.json.result.links).toBe(whole.json.result.links)
+  })
+
   test('a mount from where one may not pull is as if nothing were there', async () => {
     const from = (digest: string) => `/v2/mine/x/blobs/uploads/?mount=${digest}&from=secret/keys`
     const authorization = logins['olga'] ?? ''

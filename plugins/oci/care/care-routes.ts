@@ -25,6 +25,7 @@ import type { OciAction } from '../../../schemas/oci-policy.ts'
 import { isRepositoryName } from '../store/names.ts'
 import type { OciStore } from '../store.ts'
 import type { Care, Held } from './care.ts'
+import { type Eyes, findingsFor, statusFor, taskFor } from './care-eyes.ts'
 import { careFaults } from './care-faults.ts'
 import { removeRepository } from './care-remove.ts'
 import { watchTask } from './care-task-events.ts'
@@ -169,7 +170,10 @@ async function heldView(held: Held, running: OciTask | undefined) {
   }
 }
 
-function gcRoutes(app: Hono<ApiEnv>, store: OciStore, care: Care): void {
+/** What whoever called may see. */
+type EyesOf = (c: Ctx) => Eyes
+
+function gcRoutes(app: Hono<ApiEnv>, store: OciStore, care: Care, eyesOf: EyesOf): void {
   const status = async (): Promise<OciGcStatus> => {
     const { pausedBy, ...view } = await heldView(care.gc, care.tasks.running('gc'))
     const last = care.lastGc()
@@ -181,7 +185,7 @@ function gcRoutes(app: Hono<ApiEnv>, store: OciStore, care: Care): void {
       ...(last ? { last } : {}),
     }
   }
-  app.get('/gc', async (c) => c.json(await status()))
+  app.get('/gc', async (c) => c.json(statusFor(eyesOf(c), await status())))
   app.post('/gc', async (c) =>
     c.json(care.startGc(await readOptional(c, OciGcRequest), by(c)), 202),
   )
@@ -196,7 +200,7 @@ function gcRoutes(app: Hono<ApiEnv>, store: OciStore, care: Care): void {
   }
 }
 
-function scrubRoutes(app: Hono<ApiEnv>, store: OciStore, care: Care): void {
+function scrubRoutes(app: Hono<ApiEnv>, store: OciStore, care: Care, eyesOf: EyesOf): void {
   const status = async (): Promise<OciScrubStatus> => {
     const { pausedBy: _, ...view } = await heldView(care.scrub, care.tasks.running('scrub'))
     const { after, checked: count, checkedBytes } = care.scrub.position()
@@ -210,7 +214,7 @@ function scrubRoutes(app: Hono<ApiEnv>, store: OciStore, care: Care): void {
       rate_bytes_per_second: store.config.scrub_bytes_per_second,
     }
   }
-  app.get('/scrub', async (c) => c.json(await status()))
+  app.get('/scrub', async (c) => c.json(statusFor(eyesOf(c), await status())))
   app.post('/scrub', async (c) => {
     const { from_start: fromStart } = await readOptional(c, OciScrubRequest)
     return c.json(care.startScrub(fromStart ? 'all' : 'rest', by(c)), 202)
@@ -228,7 +232,7 @@ function scrubRoutes(app: Hono<ApiEnv>, store: OciStore, care: Care): void {
     onlyQuery(c, ['state', 'limit'])
     const state = wordOf(c, 'state', ['open', 'repaired'])
     const filter = { limit: limitOf(c), ...(state ? { state } : {}) }
-    return c.json({ findings: await care.findings.list(filter) })
+    return c.json({ findings: findingsFor(eyesOf(c), await care.findings.list(filter)) })
   })
   app.post('/fsck', async (c) => {
     const { content = true, repair = false } = await readOptional(c, OciFsckRequest)
@@ -276,20 +280,26 @@ function ruleRoutes(app: Hono<ApiEnv>, store: OciStore, care: Care): void {
   })
 }
 
-function taskRoutes(app: Hono<ApiEnv>, { tasks }: Care): void {
+function taskRoutes(app: Hono<ApiEnv>, { tasks }: Care, eyesOf: EyesOf): void {
   const existing = (c: Ctx): OciTask => {
     const id = c.req.param('id') ?? ''
     const task = tasks.get(id)
     if (task) return task
     throw careFaults.notFound(`there is no task ${id.slice(0, 64)}`)
   }
-  app.get('/tasks', (c) => c.json({ tasks: tasks.list() }))
-  app.get('/tasks/:id', (c) => c.json(existing(c)))
+  app.get('/tasks', (c) => {
+    const eyes = eyesOf(c)
+    return c.json({ tasks: tasks.list().map((task) => taskFor(eyes, task)) })
+  })
+  app.get('/tasks/:id', (c) => c.json(taskFor(eyesOf(c), existing(c))))
   app.delete('/tasks/:id', (c) => {
     tasks.cancel(existing(c).id)
     return c.json(existing(c), 202)
   })
-  app.get('/tasks/:id/events', (c) => watchTask(c, tasks, existing(c).id))
+  app.get('/tasks/:id/events', (c) => {
+    const eyes = eyesOf(c)
+    return watchTask(c, tasks, existing(c).id, (task) => taskFor(eyes, task))
+  })
 }
 
 /** `/api/v1/oci`: reading asks for a viewer, everything else for an admin. */
@@ -308,9 +318,16 @@ export function mountCare(
   app.use(adminChanges)
   repositoryRoutes(app, store, maySee)
   uploadRoutes(app, store, maySee)
-  gcRoutes(app, store, care)
-  scrubRoutes(app, store, care)
+  const eyesOf: EyesOf = (c) => {
+    const principal = c.get('principal')
+    return {
+      all: principal.role === 'admin',
+      mayList: (repository) => maySee(principal, 'list', repository),
+    }
+  }
+  gcRoutes(app, store, care, eyesOf)
+  scrubRoutes(app, store, care, eyesOf)
   ruleRoutes(app, store, care)
-  taskRoutes(app, care)
+  taskRoutes(app, care, eyesOf)
   api.route(CARE_PATH, app)
 }

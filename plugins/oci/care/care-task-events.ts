@@ -12,8 +12,13 @@ const LEAST_PAUSE_MS = 100
 
 const isOver = ({ state }: OciTask) => state !== 'running' && state !== 'paused'
 
-/** The task at each change as server-sent events, until it is over. Throws `oci-care.not-found`. */
-export function watchTask(c: Context, tasks: Tasks, id: string): Response {
+/** The task at each change as server-sent events, as `shown`, until it is over. Throws `oci-care.not-found`. */
+export function watchTask(
+  c: Context,
+  tasks: Tasks,
+  id: string,
+  shown: (task: OciTask) => OciTask,
+): Response {
   let newest: OciTask | undefined
   let wake = () => {}
   const leave = tasks.watch(id, (task) => {
@@ -30,7 +35,7 @@ export function watchTask(c: Context, tasks: Tasks, id: string): Response {
         const task = newest
         newest = undefined
         if (task) {
-          await stream.writeSSE({ event: 'task', data: JSON.stringify(task) })
+          await stream.writeSSE({ event: 'task', data: JSON.stringify(shown(task)) })
           if (isOver(task)) return
           await stream.sleep(LEAST_PAUSE_MS)
           continue

@@ -4,10 +4,11 @@ import type { Db } from '../../core/store/client.ts'
 import { createRules, type Rules } from './care/care-rules.ts'
 import { createPromises, type Promises } from './care/gc-promises.ts'
 import { createQuota, type Quota } from './care/quota.ts'
-import { createRoom, type Room } from './care/room.ts'
+import { createRoom, type Room, type Taken } from './care/room.ts'
 import { createWatermark, type Watermark } from './care/watermark.ts'
 import type { OciConfig } from './config.ts'
 import { ociFaults } from './errors.ts'
+import type { Digest } from './store/digest.ts'
 import { createDisk, type Disk } from './store/disk.ts'
 import { createFiles, type Files, makeFolders } from './store/files.ts'
 import { createFresh, type Fresh } from './store/fresh.ts'
@@ -55,6 +56,8 @@ export interface OciStore extends Events, Guards {
   readonly promises: Promises
   readonly quota: Quota
   readonly room: Room
+  /** Room for an object of so many bytes; one that the repository holds already needs none. Throws as `room.take` does. */
+  roomFor(repository: string, digest: Digest, sizeBytes: number): Promise<Taken>
   readonly watermark: Watermark
   /** Throws `oci.starting` until it is open. */
   ready(): void
@@ -114,6 +117,11 @@ export function createStore({ db, root, config, log, now }: StoreParts): OciStor
     ...{ config, log, now, rules, quota, room, watermark, promises: createPromises(now) },
     repositoryLocks: createLocks(),
     repositories,
+    async roomFor(repository, digest, sizeBytes) {
+      const isHeld =
+        quota.applies(repository) && (await objects.find(repository, digest)) !== undefined
+      return room.take(repository, isHeld ? 0 : sizeBytes)
+    },
     async open(scope) {
       await makeFolders(paths)
       const restored = await fresh.restore()

@@ -40,6 +40,35 @@ test('a push over the quota is DENIED and stores nothing', async () => {
   expect((await call('HEAD', `/v2/${name}/blobs/${digest}`)).status).toBe(404)
 })
 
+test('a push in pieces that says how much will come is DENIED before its first byte', async () => {
+  const name = freshName('pieces')
+  const quotas = [{ repositories: name, limit_bytes: 50_000 }]
+  await registry.running?.send('PUT', '/api/v1/oci/quota', { quotas })
+  const begin = (length: string) =>
+    call('POST', `/v2/${name}/blobs/uploads/`, { headers: { 'Upload-Length': length } })
+  const refused = await begin('50001')
+  expect([refused.status, refused.codes]).toEqual([403, ['DENIED']])
+  for (const length of ['50000', 'many', '']) expect((await begin(length)).status).toBe(202)
+})
+
+test('small pushes at once never go beyond the quota together, and the same again needs no room', async () => {
+  const name = freshName('at-once')
+  const quotas = [{ repositories: name, limit_bytes: 10_000 }]
+  await registry.running?.send('PUT', '/api/v1/oci/quota', { quotas })
+  const all = Array.from({ length: 20 }, () => freshBytes(1_000))
+  const push = async (bytes: Uint8Array<ArrayBuffer>) => {
+    const digest = `sha256:${new Bun.CryptoHasher('sha256').update(bytes).digest('hex')}`
+    const path = `/v2/${name}/blobs/uploads/?digest=${digest}`
+    const { status } = await call('POST', path, { body: bytes })
+    return { status, bytes }
+  }
+  const ends = await Promise.all(all.map(push))
+  const taken = ends.filter(({ status }) => status === 201)
+  expect(taken).toHaveLength(10)
+  expect(ends.filter(({ status }) => status === 403)).toHaveLength(10)
+  for (const { bytes } of taken) expect((await push(bytes)).status).toBe(201)
+})
+
 test('every answer about quotas has the form that OCI asks for', () => {
   expect(oddities.found).toEqual([])
 })

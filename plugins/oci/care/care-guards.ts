@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { ociFaults } from '../errors.ts'
-import { SMALL_BYTES } from '../store/objects.ts'
 import type { OciStore } from '../store.ts'
 
 /** From this share of a quota on clients are warned. */
 const WARN_AT = 0.9
 
-/** Immutable tags and quotas stand between every call and the store. */
+/** Immutable tags stand between every call and the store, and a quota that is nearly used up is told. */
 export function installGuards(store: OciStore): void {
   store.guard({
-    bytes: (repository, bytes) => store.room.check(repository, bytes),
     tag({ repository, tag, current, next }) {
       // The first push of it, and the same again, change nothing that was promised.
       if (current === undefined || current === next) return
@@ -25,11 +23,7 @@ export function installGuards(store: OciStore): void {
     const percent = Math.floor((use.usedBytes / Math.max(1, use.limitBytes)) * 100)
     return `the quota of ${use.repositories} is used to ${percent} %: ${use.usedBytes} of ${use.limitBytes} bytes`
   })
-  store.onEvent(({ kind, what, repository, bytes }) => {
+  store.onEvent(({ kind }) => {
     if (kind === 'delete') store.quota.forget()
-    if (kind !== 'push' && kind !== 'mount') return
-    // A large blob has a reservation of its own.
-    const isReserved = kind === 'push' && what === 'blob' && bytes > SMALL_BYTES
-    if (what !== 'tag' && !isReserved && bytes > 0) store.quota.note(repository, bytes)
   })
 }

@@ -82,11 +82,10 @@ test('stored bytes count once: by their reservation until the next count', async
   expect(await refused(() => quota.reserve('t', 100))).toBe('')
 })
 
-test('what small pushes store counts at once', async () => {
+test('many pushes that wait for the first count get the room of the quota and no more', async () => {
   const quota = quotaWith({ repositories: 't', limit_bytes: 1_000 })
-  await quota.check('t', 1)
-  quota.note('t', 950)
-  expect(await refused(() => quota.check('t', 51))).toContain('50 of 1000 are left')
+  const tries = Array.from({ length: 30 }, () => refused(() => quota.reserve('t', 100)))
+  expect((await Promise.all(tries)).filter((why) => why === '')).toHaveLength(10)
 })
 
 test('the bytes of an upload that goes on are counted once, and again when it stops', async () => {
@@ -94,9 +93,9 @@ test('the bytes of an upload that goes on are counted once, and again when it st
   const quota = quotaWith({ repositories: 't', limit_bytes: 1_000 })
   const room = await quota.reserve('t', 600, { id: '1', repository: 't', sizeBytes: 300 })
   open = [{ id: '1', repository: 't', sizeBytes: 500 }] // it is receiving
-  expect(await refused(() => quota.check('t', 101))).toContain('100 of 1000 are left')
+  expect(await refused(() => quota.reserve('t', 101))).toContain('100 of 1000 are left')
   room.release() // cut after 200 bytes
-  expect(await refused(() => quota.check('t', 501))).toContain('500 of 1000 are left')
+  expect(await refused(() => quota.reserve('t', 501))).toContain('500 of 1000 are left')
 })
 
 test('open uploads count, and a quota of nothing takes nothing', async () => {

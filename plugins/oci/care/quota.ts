@@ -34,10 +34,8 @@ export interface Reservation {
 export interface Quota {
   /** Throws `oci.denied` when so many bytes more do not fit; otherwise they are taken. */
   reserve(repository: string, bytes: number, upload?: OpenUpload): Promise<Reservation>
-  /** Throws `oci.denied` when so many bytes more do not fit. */
-  check(repository: string, bytes: number): Promise<void>
-  /** So many bytes were stored without a reservation. */
-  note(repository: string, bytes: number): void
+  /** Is there a quota that counts this repository? */
+  applies(repository: string): boolean
   /** The fullest quota of a repository, as it was last counted; undefined where none applies. */
   fullest(repository: string): QuotaUse | undefined
   uses(): Promise<readonly QuotaUse[]>
@@ -154,18 +152,16 @@ export function createQuota(parts: QuotaParts): Quota {
       )
     }
   }
-  const check = async (repository: string, bytes: number): Promise<void> => {
-    if (applying(repository).length > 0) judge(repository, bytes, await recent())
-  }
   const hold = (one: Held): Held => {
     if (all().length > 0) held.add(one)
     return one
   }
 
   return {
-    check,
+    applies: (repository) => applying(repository).length > 0,
     async reserve(repository, bytes, upload) {
-      await check(repository, bytes)
+      // Judged and held at a stretch: two that wait for one count must not get the same room.
+      if (applying(repository).length > 0) judge(repository, bytes, await recent())
       const one = hold({
         ...{ repository, upload: upload?.id, storedAt: undefined },
         bytes: bytes + (upload?.sizeBytes ?? 0),
@@ -182,9 +178,6 @@ export function createQuota(parts: QuotaParts): Quota {
           if (one.storedAt === undefined) held.delete(one)
         },
       }
-    },
-    note(repository, bytes) {
-      hold({ repository, bytes, upload: undefined, storedAt: clock() })
     },
     fullest(repository) {
       const mine = applying(repository)

@@ -19,8 +19,6 @@ export interface Room {
    * names no length. Disposing it gives back what was not stored.
    */
   take(repository: string, declaredBytes: number | undefined, upload?: OpenUpload): Promise<Taken>
-  /** The same for bytes that are at hand. */
-  check(repository: string, bytes: number): Promise<void>
 }
 
 /** What a request has announced and not sent yet. */
@@ -55,10 +53,6 @@ export function createRoom(
 
   return {
     watermark,
-    async check(repository, bytes) {
-      await watermark.admit(bytes)
-      await quota.check(repository, bytes)
-    },
     async take(repository, declaredBytes, upload) {
       await watermark.admit(declaredBytes ?? 0)
       const reservation = await quota.reserve(repository, declaredBytes ?? 0, upload)

@@ -147,11 +147,12 @@ class Upload {
   /** Some registries refuse a mount that they can not do, rather than begin an upload. */
   async #start(mount: { readonly digest: string; readonly from?: string }) {
     const { signal } = this.#options
+    const { size } = this.#source.blob
     try {
-      return await this.#registry.uploads.start(this.#repository, mount, signal)
+      return await this.#registry.uploads.start(this.#repository, size, mount, signal)
     } catch (error) {
       if (!(error instanceof Fault) || error.kind.retry || error.kind.status >= 500) throw error
-      return this.#registry.uploads.start(this.#repository, undefined, signal)
+      return this.#registry.uploads.start(this.#repository, size, undefined, signal)
     }
   }
 

@@ -85,7 +85,7 @@ describe('the token flow', () => {
     expect(Object.fromEntries(first?.url.searchParams ?? [])).toEqual({
       ...{ service: 'reg', scope: 'repository:a/b:pull', account: 'ada', client_id: 'slipway' },
     })
-    await client.uploads.start('a/b', { digest: DIGEST, from: 'c/d' })
+    await client.uploads.start('a/b', 9, { digest: DIGEST, from: 'c/d' })
     expect(token.asked[1]?.url.searchParams.getAll('scope')).toEqual([
       'repository:a/b:pull,push',
       'repository:c/d:pull',

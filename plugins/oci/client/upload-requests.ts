@@ -35,10 +35,12 @@ export class UploadRequests {
 
   /**
    * Begins an upload; `mounted` when the registry took the blob of another repository instead.
-   * Without `from` it may look for the blob wherever we may read.
+   * Without `from` it may look for the blob wherever we may read. `sizeBytes` lets the appliance refuse
+   * what its quota or its disk has no room for before a byte is sent.
    */
   async start(
     repository: string,
+    sizeBytes: number,
     mount?: { readonly digest: string; readonly from?: string },
     signal?: AbortSignal,
   ): Promise<UploadSession | 'mounted'> {
@@ -50,7 +52,10 @@ export class UploadRequests {
     ]
     const answer = await expectAnswer(
       this.#transport,
-      { method: 'POST', target, scopes, body: bodyOf(new Uint8Array()), signal },
+      {
+        ...{ method: 'POST', target, scopes, body: bodyOf(new Uint8Array()), signal },
+        headers: { 'upload-length': String(sizeBytes) },
+      },
       [201, 202],
       `begin an upload to ${repository}`,
     )

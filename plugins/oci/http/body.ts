@@ -40,18 +40,27 @@ export async function* bodyOf(request: Request, idleMs: number): AsyncGenerator<
   }
 }
 
-/** The whole of a small body. Throws `oci.size-invalid` beyond `most` bytes, and what `bodyOf` throws. */
+/**
+ * The whole of a small body. Throws `oci.size-invalid` beyond `most` bytes, and what `bodyOf` throws:
+ * then `keep` is told what came before.
+ */
 export async function wholeBody(
   request: Request,
   most: number,
   idleMs: number,
+  keep?: (came: Uint8Array) => void,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Uint8Array[] = []
   let count = 0
-  for await (const chunk of bodyOf(request, idleMs)) {
-    count += chunk.byteLength
-    if (count > most) throw ociFaults.sizeInvalid(`this may have at most ${most} bytes`)
-    chunks.push(chunk)
+  try {
+    for await (const chunk of bodyOf(request, idleMs)) {
+      count += chunk.byteLength
+      if (count > most) throw ociFaults.sizeInvalid(`this may have at most ${most} bytes`)
+      chunks.push(chunk)
+    }
+  } catch (error) {
+    if (count > 0) keep?.(Buffer.concat(chunks))
+    throw error
   }
   return Buffer.concat(chunks, count)
 }

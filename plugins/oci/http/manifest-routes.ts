@@ -153,7 +153,7 @@ export function createManifestRoutes(store: OciStore) {
       }
       const type = call.request.headers.get('content-type') ?? undefined
       const manifest = readManifest(bytes, type, allowed)
-      await store.check.bytes(repository, bytes.byteLength, access)
+      using room = await store.roomFor(repository, digest, bytes.byteLength)
       const known = await store.repositories.find(repository)
       const push = { digest, bytes, manifest, tags: targets.tags, by: access.name }
       await store.repositoryLocks.shared(repository, async () => {
@@ -162,6 +162,7 @@ export function createManifestRoutes(store: OciStore) {
           await store.check.tag({ repository, tag, current, next: digest }, access)
         }
         await manifests.put(repository, push, known?.sparse ?? config.sparse)
+        room.stored()
         // Before the lock is let go: who reads the layout alone finds it owed.
         store.layouts.changed(repository)
       })

@@ -15,6 +15,13 @@ const stored = (repository: string, digest: Digest) =>
     'Docker-Content-Digest': digest,
   })
 
+interface SmallPush {
+  readonly repository: string
+  readonly digest: Digest
+  /** Told what came of a body that was cut. */
+  readonly keep?: (came: Uint8Array) => void
+}
+
 /** The upload sessions of distribution-spec: POST, PATCH, PUT, GET and DELETE below `blobs/uploads`. */
 export function createUploadRoutes(store: OciStore) {
   const { uploads, objects, config } = store
@@ -31,16 +38,22 @@ export function createUploadRoutes(store: OciStore) {
     return declared !== undefined && declared <= SMALL_BYTES
   }
 
-  const pushBytes = async (call: Call, access: Access, repository: string, digest: Digest) => {
-    const bytes = await wholeBody(call.request, SMALL_BYTES, config.upload_idle_ms)
+  const pushBytes = async (
+    { request }: Call,
+    access: Access,
+    { repository, digest, keep }: SmallPush,
+  ) => {
+    // Before a byte is read: what does not fit is not asked for.
+    using room = await store.roomFor(repository, digest, declaredLength(request) ?? 0)
+    const bytes = await wholeBody(request, SMALL_BYTES, config.upload_idle_ms, keep)
     const actual = digestOf(bytes, algorithmOf(digest))
     if (actual !== digest) {
       throw ociFaults.digestInvalid(
         `the ${bytes.byteLength} bytes have the digest ${actual}, not ${digest}; nothing was stored`,
       )
     }
-    await store.check.bytes(repository, bytes.byteLength, access)
     await objects.putBytes(repository, digest, bytes)
+    room.stored()
     told(access, repository, digest, bytes.byteLength)
     return stored(repository, digest)
   }
@@ -54,13 +67,21 @@ export function createUploadRoutes(store: OciStore) {
     if (from !== null && (await objects.find(from, digest)) === undefined) return undefined
     const [source] = sources
     const sizeBytes = source === undefined ? undefined : await objects.find(source, digest)
-    await store.check.bytes(repository, sizeBytes ?? 0, access)
+    using room = await store.roomFor(repository, digest, sizeBytes ?? 0)
     if (!(await objects.mount(repository, digest))) return undefined
+    room.stored()
     store.tell({
       ...{ kind: 'mount', what: 'blob', repository, digest, by: access.name },
       bytes: (await objects.find(repository, digest)) ?? 0,
     })
     return stored(repository, digest)
+  }
+
+  /** Of a blob that comes in pieces, whose client says how long it will be: `slipway oci push` does. */
+  const checkLength = async ({ request }: Call, repository: string): Promise<void> => {
+    const length = request.headers.get('upload-length') ?? ''
+    if (!/^\d{1,15}$/.test(length)) return
+    using _ = await store.room.take(repository, Number(length))
   }
 
   const finish = async (call: Call, access: Access, repository: string, id: string) => {
@@ -71,7 +92,7 @@ export function createUploadRoutes(store: OciStore) {
     call.keepOpen()
     const whole = upload.sizeBytes === 0 && !upload.receiving && (range?.from ?? 0) === 0
     if (whole && isSmall(request)) {
-      return uploads.replace(id, () => pushBytes(call, access, repository, digest))
+      return uploads.replace(id, (keep) => pushBytes(call, access, { repository, digest, keep }))
     }
     using room = await store.room.take(repository, declaredLength(request), upload)
     const hasBody = request.body !== null && declaredLength(request) !== 0
@@ -112,10 +133,11 @@ export function createUploadRoutes(store: OciStore) {
             `${algorithm.slice(0, 40)} is no digest algorithm of this registry: sha256, sha512`,
           )
         }
+        await checkLength(call, repository)
         return empty(202, uploadHeaders(uploads.begin(repository, access.name, algorithm)))
       }
       const digest = readDigest(whole)
-      if (isSmall(call.request)) return pushBytes(call, access, repository, digest)
+      if (isSmall(call.request)) return pushBytes(call, access, { repository, digest })
       return finish(call, access, repository, uploads.begin(repository, access.name).id)
     },
 

@@ -4,8 +4,6 @@ import type { Digest } from './digest.ts'
 
 /** Asked before something is stored or removed; throws a fault to refuse it. Any part may be left out. */
 export interface Guard {
-  /** So many bytes, announced or come, are about to be added by a push. */
-  bytes?(repository: string, bytes: number, access: Access): Promise<void> | void
   /** A tag is about to move, or to be deleted (`next` undefined). */
   tag?(
     change: {
@@ -31,7 +29,6 @@ export interface Guards {
   guard(guard: Guard): void
   /** Runs all guards in the order in which they came. */
   check: {
-    bytes(repository: string, bytes: number, access: Access): Promise<void>
     tag(...change: Parameters<NonNullable<Guard['tag']>>): Promise<void>
     remove(repository: string, digest: Digest, access: Access): Promise<void>
   }
@@ -49,9 +46,6 @@ export function createGuards(): Guards {
   return {
     guard: (guard) => void guards.push(guard),
     check: {
-      async bytes(repository, bytes, access) {
-        for (const guard of guards) await guard.bytes?.(repository, bytes, access)
-      },
       async tag(change, access) {
         for (const guard of guards) await guard.tag?.(change, access)
       },

@@ -74,14 +74,22 @@ test('what came before the connection broke is kept', async () => {
   expect((await bed.send('PUT', `${path}?digest=${digestOf(whole)}`)).status).toBe(201)
 })
 
-test('a small blob whose connection broke leaves the session open', async () => {
-  const path = await begin()
-  const put = await bed.send('PUT', `${path}?digest=${digestOf(bytes(900))}`, {
-    body: broken(bytes(400)),
-    headers: { 'Content-Length': '900' },
+test('a small blob whose connection broke goes on where it broke', async () => {
+  const [path, whole] = [await begin(), bytes(9_000)]
+  const digest = digestOf(whole)
+  const put = await bed.send('PUT', `${path}?digest=${digest}`, {
+    body: broken(whole.slice(0, 4_000), whole.slice(4_000, 8_000)),
+    headers: { 'Content-Length': '9000' },
   })
   expect(put.status).toBe(400)
-  expect((await bed.send('GET', path)).status).toBe(204)
+  expect(await offset(path)).toBe('8000')
+  const rest = await bed.send('PUT', `${path}?digest=${digest}`, {
+    body: whole.slice(8_000),
+    headers: { 'Content-Range': '8000-8999', 'Content-Length': '1000' },
+  })
+  expect(rest.status).toBe(201)
+  const got = await bed.send('GET', `/v2/t/up/blobs/${digest}`)
+  expect(new Uint8Array(await got.arrayBuffer())).toEqual(whole)
 })
 
 test('one sender at a time: the second is told so, and nothing is mixed', async () => {

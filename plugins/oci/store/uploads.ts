@@ -65,9 +65,10 @@ export interface Uploads extends AsyncDisposable {
   ): Promise<number>
   /**
    * For a session without bytes whose whole blob is stored by `work`. It is over afterwards, also when
-   * that was refused; only a connection that broke leaves it open. Throws `oci.upload-busy`.
+   * that was refused; only a connection that broke leaves it open, with what came: `work` keeps that
+   * by the function that it is given. Throws `oci.upload-busy`.
    */
-  replace<T>(id: string, work: () => Promise<T>): Promise<T>
+  replace<T>(id: string, work: (keep: (came: Uint8Array) => void) => Promise<T>): Promise<T>
   /** Drops the session and its bytes. Throws `oci.upload-unknown`, `oci.upload-busy`. */
   cancel(repository: string, id: string): Promise<void>
   /** Drops those without a call for longer than the limit; returns how many. */
@@ -322,12 +323,16 @@ export function createUploads({ paths, disk, log, now, ttlMs }: UploadParts): Up
     },
     async replace(id, work) {
       const session = take(id)
+      let came: Uint8Array | undefined
       try {
-        const result = await work()
+        const result = await work((bytes) => {
+          came = bytes
+        })
         await drop(session)
         return result
       } catch (error) {
         if (!wasCut(error)) await drop(session)
+        else if (came) await receive(session, just(came))
         throw error
       } finally {
         release(session)
@@ -357,6 +362,9 @@ const wasCut = (error: unknown) =>
   error instanceof Fault && (error.code === 'oci.cut-short' || error.code === 'oci.upload-idle')
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}
+async function* just(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes
+}
 
 const shown = ({ id, repository, by, createdAt, lastAt, sizeBytes, busy }: Session): Upload => ({
   ...{ id, repository, by, createdAt, lastAt, sizeBytes, receiving: busy },

@@ -2,7 +2,7 @@
 /** Many jobs at once: how fast, what it costs, and what the same work costs without an appliance. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { writeSampleBootIso } from '../../plugins/iso/index.ts'
 import { type Serving, startServe } from '../binary/executable.ts'
 import { linuxRecipe } from '../harness.ts'
@@ -45,11 +45,6 @@ export interface JobsFigures {
   readonly images_left: number
   readonly succeeded: number
 }
-
-const root = resolve(import.meta.dir, '../..')
-
-/** Runs the sources instead of the built file. */
-export const fromSource = [process.execPath, join(root, 'appliance/main.ts')]
 
 const LIMIT_MS = 1_800_000
 const SUBMITTERS = 16

@@ -89,7 +89,8 @@ async function play(scope: AsyncDisposableStack, folder: string): Promise<number
   )
   const key = await makeSshKey(folder)
   try {
-    return tell(await install(stage, key, HOSTNAME, watchJob(stage, scope)))
+    const submitted = watchJob(stage, scope)
+    return tell(await install(stage, key, HOSTNAME, { submitted }))
   } catch (error) {
     const console = await readFile(stage.serialFile, 'utf8').catch(() => '')
     say(`the end of the machine's console:\n${console.slice(-2_000)}`)

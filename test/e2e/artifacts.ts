@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, statfs } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, statfs } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 
@@ -48,7 +48,22 @@ const digestOf = (...texts: readonly (string | Uint8Array)[]) => {
   return hash.digest('hex').slice(0, 16)
 }
 
-/** From the cache, or made now; of one name only the newest is kept. */
+/** Other checkouts use theirs at the same time. */
+const KEPT = 4
+
+async function forgetOld(name: string): Promise<void> {
+  const paths = (await readdir(cacheFolder))
+    .filter((each) => each.startsWith(`${name}-`))
+    .map((each) => join(cacheFolder, each))
+  const ages = await Promise.all(
+    paths.map(async (path) => ({ path, at: (await stat(path)).mtimeMs })),
+  )
+  for (const { path } of ages.toSorted((a, b) => b.at - a.at).slice(KEPT)) {
+    await rm(path, { recursive: true, force: true })
+  }
+}
+
+/** From the cache, or made now; of one name the newest few are kept. */
 async function cached(
   name: string,
   digest: string,
@@ -64,10 +79,11 @@ async function cached(
   try {
     const made = join(work, `made${ending}`)
     await make(made, work)
-    for (const old of await readdir(cacheFolder)) {
-      if (old.startsWith(`${name}-`)) await rm(join(cacheFolder, old), { recursive: true })
-    }
-    await rename(made, path)
+    // Another checkout may have been quicker.
+    await rename(made, path).catch((error: unknown) => {
+      if (!existsSync(path)) throw error
+    })
+    await forgetOld(name)
   } finally {
     await rm(work, { recursive: true, force: true })
   }

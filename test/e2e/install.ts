@@ -78,17 +78,29 @@ function clockOf(clock: PhaseClock): (job: JobView) => void {
 /** Units of the target; the dispatcher's own words are no step. */
 const STEP = /^(?!provision-dispatcher).*\.service$/
 
+/** Who looks on. */
+export interface Onlooker {
+  /** Told once, before anything happens. */
+  submitted?(jobId: string): void
+  /** The job, some times a second; waited for. */
+  seen?(job: JobView): void | Promise<void>
+}
+
 /** One job from its submission to a login on the installed system. Does not throw when the job fails. */
 export async function install(
   stage: Stage,
   key: SshKey,
   hostname: string,
-  watch?: (id: string) => void,
+  onlooker: Onlooker = {},
 ): Promise<Installation> {
   const clock = new PhaseClock(Date.now())
-  const seen = clockOf(clock)
+  const read = clockOf(clock)
+  const seen = async (job: JobView) => {
+    read(job)
+    await onlooker.seen?.(job)
+  }
   const id = await stage.submit(linuxRecipe(stage.firmware, hostname, key.publicLine))
-  watch?.(id)
+  onlooker.submitted?.(id)
   let job = await stage.until(id, ({ status }) => status === 'complete', seen)
   const bytesRead = job.media.reduce((bytes, { bytes_read }) => bytes + bytes_read, 0)
   const ended = (name?: string) => ({ job, phases: clock.phases, hostname: name, bytesRead })

@@ -11,6 +11,7 @@ import type {
 } from '../../plugins/simulator/index.ts'
 import { openMedium } from './medium.ts'
 import {
+  type BootExtras,
   controlSocket,
   diskFile,
   factoryVars,
@@ -18,6 +19,7 @@ import {
   type MachineSpec,
   machineCommand,
   mediumSocket,
+  NIC,
   OPTICAL_PLACES,
   varsFile,
 } from './qemu.ts'
@@ -33,6 +35,8 @@ export type RealMachineSpec = Omit<MachineSpec, 'serial' | 'uuid'>
 
 /** QEMU behind a controller: a process from power on to power off, its drives read over HTTP. */
 export class RealMachine implements Hardware {
+  /** From the next boot on. */
+  extras: BootExtras = { credentials: {} }
   readonly #spec: MachineSpec
   readonly #parts: HardwareParts
   #drives: readonly HardwareDrive[] = []
@@ -62,9 +66,15 @@ export class RealMachine implements Hardware {
     this.#run?.pressButton()
   }
 
+  /** Pulls the network cable, or puts it back. Rejects when the machine is off. */
+  async setLink(up: boolean): Promise<void> {
+    if (!this.#run) throw new Error('the machine is off')
+    await this.#run.setLink(up)
+  }
+
   async run(boot: HardwareBoot, signal: AbortSignal): Promise<'off' | 'reset'> {
     signal.throwIfAborted()
-    const run = new Run(this.#spec, this.#parts, this.#drives, boot)
+    const run = new Run({ ...this.#spec, ...this.extras }, this.#parts, this.#drives, boot)
     this.#run = run
     const cut = () => run.cut()
     signal.addEventListener('abort', cut)
@@ -93,7 +103,7 @@ const STICK_PLACES = [2, 3]
 
 /** One process of QEMU. */
 class Run {
-  readonly #spec: MachineSpec
+  readonly #spec: MachineSpec & BootExtras
   readonly #parts: HardwareParts
   readonly #boot: HardwareBoot
   readonly #scope = new AsyncDisposableStack()
@@ -108,7 +118,7 @@ class Run {
   #changes: Promise<void> = Promise.resolve()
 
   constructor(
-    spec: MachineSpec,
+    spec: MachineSpec & BootExtras,
     parts: HardwareParts,
     drives: readonly HardwareDrive[],
     boot: HardwareBoot,
@@ -152,6 +162,10 @@ class Run {
     this.#qmp?.run('system_powerdown').catch((error: unknown) => this.#say('button', error))
   }
 
+  async setLink(up: boolean): Promise<void> {
+    await this.#qmp?.run('set_link', { name: NIC, up })
+  }
+
   hold(drives: readonly HardwareDrive[]): void {
     this.#drives = drives
     if (!this.#qmp) return
@@ -161,7 +175,7 @@ class Run {
   async #start(scope: AsyncDisposableStack): Promise<Subprocess> {
     const { folder } = this.#spec
     await rm(controlSocket(folder), { force: true })
-    const command = machineCommand(this.#spec)
+    const command = machineCommand(this.#spec, this.#spec)
     const child = Bun.spawn([...command], { stdio: ['ignore', 'ignore', 'pipe'] })
     scope.defer(() => this.#quit(child))
     const errors = child.stderr.text()
@@ -231,7 +245,7 @@ class Run {
       if (order >= 0) this.#boot.wentOn(drive.uri)
     }
     const { tell } = this.#parts
-    const medium = await openMedium(source, { socket, touched, tell })
+    const medium = await openMedium(source, socket, { touched, tell })
     this.#media.set(drive.uri, { place, image, medium })
     const bootindex = order < 0 ? -1 : order + 1
     if (isStick(drive)) return await this.#plug(place, socket, bootindex)

@@ -4,13 +4,15 @@ import { SECOND } from '../../core/units.ts'
 import type { ByteSource } from '../../plugins/iso/index.ts'
 import { serveNbd } from './nbd-server.ts'
 
-/** A controller asks again when the line breaks; a URL that has ended stays ended. */
-const TRIES = 4
+/** So long a controller asks again when the line breaks; Linux gives a drive 30 s for a read. */
+const PATIENCE_MS = 20 * SECOND
+const PAUSE_MS = SECOND / 4
+/** A URL that has ended stays ended. */
+const ENDED = /was answered 4\d\d/
 
-export interface MediumOptions {
-  /** Unix socket at which QEMU finds it. */
-  readonly socket: string
-  /** Called at the first read, and once. */
+/** Who is told what happens at a drive. */
+export interface DriveEars {
+  /** The first bytes were read. */
   readonly touched: () => void
   readonly tell: (what: string, detail: string) => void
 }
@@ -18,26 +20,11 @@ export interface MediumOptions {
 /** An image in a virtual drive: what the machine reads of it is read from its server, then and there. */
 export async function openMedium(
   source: ByteSource,
-  { socket, touched, tell }: MediumOptions,
+  socket: string,
+  ears: DriveEars,
 ): Promise<AsyncDisposable> {
   const closing = new AbortController()
-  const once = onlyOnce(touched)
-  const server = await serveNbd(socket, {
-    sizeBytes: source.sizeBytes,
-    async read(start, length) {
-      for (let tries = 1; ; tries += 1) {
-        try {
-          const bytes = await source.read(start, length)
-          once()
-          return bytes
-        } catch (error) {
-          if (closing.signal.aborted || tries >= TRIES) throw error
-          tell('read', `try ${tries} of ${length} bytes at ${start}: ${String(error)}`)
-          await sleep(SECOND / 4, closing.signal)
-        }
-      }
-    },
-  })
+  const server = await serveNbd(socket, patient(source, closing.signal, ears))
   return {
     async [Symbol.asyncDispose]() {
       closing.abort()
@@ -46,11 +33,32 @@ export async function openMedium(
   }
 }
 
-function onlyOnce(work: () => void): () => void {
-  let done = false
-  return () => {
-    if (done) return
-    done = true
-    work()
+/** The source as a controller reads it, which outlasts a broken line, until the signal. */
+export function patient(
+  source: ByteSource,
+  signal: AbortSignal,
+  { touched, tell }: DriveEars,
+): ByteSource {
+  let first = true
+  return {
+    sizeBytes: source.sizeBytes,
+    async read(start, length) {
+      const deadline = performance.now() + PATIENCE_MS
+      for (;;) {
+        try {
+          const bytes = await source.read(start, length)
+          if (first) touched()
+          first = false
+          return bytes
+        } catch (error) {
+          const final = ENDED.test(String(error)) || performance.now() > deadline
+          if (signal.aborted || final) {
+            tell('unreadable', `${length} bytes at ${start}: ${String(error)}`)
+            throw error
+          }
+          await sleep(PAUSE_MS, signal)
+        }
+      }
+    },
   }
 }

@@ -25,10 +25,19 @@ export interface MachineSpec {
   readonly before?: readonly string[]
 }
 
+/** What one boot has that another has not. */
+export interface BootExtras {
+  /** Credentials for the systemd of whatever boots, by name: drop-ins of units, for one. */
+  readonly credentials: Readonly<Record<string, string>>
+}
+
 /** Behind every drive that is ordered first. */
 const DISK_BOOT_INDEX = 50
 /** Of the disk, in the machine. */
 export const DISK_SERIAL = 'E2EDISK0001'
+
+/** Name of the first network card, where `nics` gives it one. */
+export const NIC = 'nic'
 
 /** File names in a machine's folder. */
 export const diskFile = (folder: string) => join(folder, 'disk.raw')
@@ -62,7 +71,7 @@ const qemuCommand = (qemu: string) => [
 ]
 
 /** The whole command. The machine stops before its first instruction, its optical drives empty. */
-export function machineCommand(spec: MachineSpec): readonly string[] {
+export function machineCommand(spec: MachineSpec, extras: BootExtras): readonly string[] {
   const { bus, firmware, folder, memoryMiB, nics, before = [] } = spec
   const secure = firmware === 'ovmf-secure'
   return [
@@ -80,6 +89,10 @@ export function machineCommand(spec: MachineSpec): readonly string[] {
       '-smbios',
       `type=1,manufacturer=Slipway,product=e2e,serial=${spec.serial},uuid=${spec.uuid}`,
     ],
+    ...Object.entries(extras.credentials).flatMap(([name, text]) => [
+      '-smbios',
+      `type=11,value=io.systemd.credential.binary:${name}=${btoa(text)}`,
+    ]),
     ...['-device', 'qemu-xhci,id=xhci'],
     ...OPTICAL_PLACES.flatMap((place) => opticalDrive(bus, place)),
     ...[

@@ -11,7 +11,7 @@ import type { JobView } from '../../schemas/job.ts'
 import { freePorts } from '../binary/executable.ts'
 import { Appliance } from './appliance.ts'
 import { RealMachine } from './machine.ts'
-import { DISK_SERIAL, type DriveBus, diskFile, type FirmwareKind, serialFile } from './qemu.ts'
+import { DISK_SERIAL, type DriveBus, diskFile, type FirmwareKind, NIC, serialFile } from './qemu.ts'
 
 const GiB = 2 ** 30
 /** Of the image that every job of a stage installs. */
@@ -49,6 +49,7 @@ export interface StageOptions {
 export interface Stage extends AsyncDisposable {
   readonly appliance: Appliance
   readonly controller: RunningMachine
+  readonly machine: RealMachine
   readonly firmware: FirmwareKind
   /** Host port that leads to the machine's SSH, where the network is QEMU's own. */
   readonly sshPort: number
@@ -60,7 +61,7 @@ export interface Stage extends AsyncDisposable {
   until(
     id: string,
     holds: (job: JobView) => boolean,
-    seen?: (job: JobView) => void,
+    seen?: (job: JobView) => void | Promise<void>,
   ): Promise<JobView>
 }
 
@@ -74,18 +75,21 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     ...{ qemu: options.qemu, folder: join(folder, 'machine'), firmware },
     ...{ bus: options.bus ?? 'sata', memoryMiB: options.memoryMiB ?? 2_048 },
     diskBytes: options.diskBytes ?? 3 * GiB,
-    nics: options.nics ?? [`user,model=virtio-net-pci,hostfwd=tcp:127.0.0.1:${sshPort}-:22`],
+    nics: options.nics ?? [
+      `user,id=${NIC},model=virtio-net-pci,hostfwd=tcp:127.0.0.1:${sshPort}-:22`,
+    ],
     ...(options.before && { before: options.before }),
   }
   await mkdir(spec.folder, { recursive: true })
   await RealMachine.prepare(spec)
+  let machine: RealMachine | undefined
   const simulator = scope.use(
     await startSimulator({
       machines: [
         {
           personality: options.personality ?? 'dell-r750',
           serial: 'E2E0001',
-          hardware: (parts) => new RealMachine(spec, parts),
+          hardware: (parts) => (machine = new RealMachine(spec, parts)),
           ...(options.manners && { manners: options.manners }),
         },
       ],
@@ -93,13 +97,13 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     }),
   )
   const [controller] = simulator.machines
-  if (!controller) throw new Error('the simulator started no controller')
+  if (!controller || !machine) throw new Error('the simulator started no controller')
   await makeKnown(appliance, controller, folder)
   await appliance.command('maintenance', 'import', iso)
   await appliance.command('oci', 'push', node, IMAGE, '--media-type', ROOTFS)
   const open = scope.move()
   return {
-    ...{ appliance, controller, firmware, sshPort },
+    ...{ appliance, controller, machine, firmware, sshPort },
     diskFile: diskFile(spec.folder),
     serialFile: serialFile(spec.folder),
     async submit(recipe) {
@@ -128,7 +132,7 @@ async function untilJob(
   appliance: Appliance,
   id: string,
   holds: (job: JobView) => boolean,
-  seen?: (job: JobView) => void,
+  seen?: (job: JobView) => void | Promise<void>,
 ): Promise<JobView> {
   const deadline = performance.now() + JOB_MS
   let last: JobView | undefined
@@ -136,7 +140,7 @@ async function untilJob(
     const job = await appliance.job(id).catch(() => undefined)
     if (job) {
       last = job
-      seen?.(job)
+      await seen?.(job)
       if (holds(job)) return job
     }
     if (performance.now() > deadline) {
@@ -158,13 +162,19 @@ const layouts = {
   ],
 } as const
 
+/** Partitions as the machine's firmware wants them, the root as large as is said. */
+export const layoutFor = (firmware: FirmwareKind, rootSize = '100%') => {
+  const layout = layouts[firmware === 'seabios' ? 'bios' : 'efi']
+  return layout.map((each) => ('label' in each ? { ...each, size: rootSize } : each))
+}
+
 /** A Debian with this name, which lets root in by this key. */
 export function linuxRecipe(firmware: FirmwareKind, hostname: string, publicKey: string) {
   return {
     task_target: 'install-linux.target',
     target_disk: { serial: DISK_SERIAL },
     oci_url: IMAGE,
-    partition_layout: layouts[firmware === 'seabios' ? 'bios' : 'efi'],
+    partition_layout: layoutFor(firmware),
     user_data: [
       '#cloud-config',
       `hostname: ${hostname}`,

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/**
+ * Firmware, drives and media plans in pairs, each at least once. Not a part of `scripts/test`: each row
+ * takes minutes of both cores. Run by `scripts/soak e2e set [ROW]`.
+ */
+import { expect, test } from 'bun:test'
+import { MINUTE } from '../../core/units.ts'
+import { install } from './install.ts'
+import type { DriveBus, FirmwareKind } from './qemu.ts'
+import { artifacts, ownStage } from './theatre.ts'
+
+interface Row {
+  readonly firmware: FirmwareKind
+  readonly bus: DriveBus
+  readonly plan: 'two-cd' | 'cd-usb' | 'one'
+}
+
+/** Controllers with just the drives for a plan. */
+const PERSONALITIES = {
+  'two-cd': 'dell-r750',
+  'cd-usb': 'hpe-dl360',
+  one: 'supermicro-x11',
+} as const
+
+const ROWS: readonly Row[] = [
+  { firmware: 'ovmf', bus: 'sata', plan: 'two-cd' },
+  { firmware: 'ovmf', bus: 'usb', plan: 'cd-usb' },
+  { firmware: 'ovmf', bus: 'sata', plan: 'one' },
+  { firmware: 'seabios', bus: 'usb', plan: 'two-cd' },
+  { firmware: 'seabios', bus: 'sata', plan: 'cd-usb' },
+  { firmware: 'seabios', bus: 'usb', plan: 'one' },
+  { firmware: 'ovmf-secure', bus: 'usb', plan: 'two-cd' },
+]
+
+test.each(ROWS)(
+  '$firmware, drives as $bus, plan $plan',
+  async ({ firmware, bus, plan }) => {
+    const made = await artifacts(console.error)
+    await using own = await ownStage(made, { firmware, bus, personality: PERSONALITIES[plan] })
+    const { stage, key } = own
+    const { job, hostname, phases } = await install(stage, key, 'node-0002')
+    const reason = job.failed_reason ?? (job.result === 'succeeded' ? '' : await own.console())
+    expect([job.result, reason, job.media_plan, hostname]).toEqual([
+      ...['succeeded', '', plan, 'node-0002'],
+    ])
+    console.error(phases.map(({ phase, seconds }) => `${phase} ${seconds} s`).join(', '))
+  },
+  12 * MINUTE,
+)

@@ -41,15 +41,17 @@ export const oci = definePlugin({
       const store = createStore({ db, root, config, log, now })
       const care = createCare(store, host.jobs)
       store.onEvent(access.watch)
-      store.onEvent(audit.watch)
+      store.onRecord(audit.record)
       return { access, audit, store, care, observe: watchMetrics(metrics, store, care) }
     }
     /** Tells of events for as long as the appliance runs. */
-    const openWebhook = (store: OciStore, scope: AsyncDisposableStack) => {
+    const openWebhook = async (store: OciStore, scope: AsyncDisposableStack) => {
       const { events_url: url, events_token: token } = config
       if (url === '') return
-      const { log, metrics, now } = host
-      const webhook = scope.use(createEventWebhook({ url, token, log, metrics, now }))
+      const { db, log, metrics, now } = host
+      const webhook = scope.use(createEventWebhook({ db, url, token, log, metrics, now }))
+      await webhook.open()
+      store.onRecord(webhook.record)
       store.onEvent(webhook.watch)
       store.quota.onRefused(webhook.quota)
     }
@@ -63,7 +65,7 @@ export const oci = definePlugin({
       scope.defer(audit.settled)
       await access.open(scope)
       await store.open(scope)
-      openWebhook(store, scope)
+      await openWebhook(store, scope)
       await care.open(scope)
     })
     hooks.ready.tapPromise(NAME, async () => parts().store.ready())

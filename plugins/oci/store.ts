@@ -77,7 +77,8 @@ export function createStore({ db, root, config, log, now }: StoreParts): OciStor
   const paths = createPaths(root)
   const disk = createDisk()
   const files = createFiles(paths, disk)
-  const ledger = createLedger(db)
+  const events = createEvents(log)
+  const ledger = createLedger(db, events.record)
   const fresh = createFresh({ db, disk, files, paths, log, now })
   const objectLocks = createLocks()
   const objects = createObjects({ db, paths, files, ledger, fresh, locks: objectLocks, now })
@@ -91,7 +92,6 @@ export function createStore({ db, root, config, log, now }: StoreParts): OciStor
   const { watermark, ...room } = createRoom(quota, (expected) =>
     createWatermark({ folder: root, reserveBytes: config.disk_reserve_bytes, expected }),
   )
-  const events = createEvents(log)
   // A repository may hold blobs alone: its folder is a layout all the same.
   events.onEvent(({ repository }) => {
     if (files.takeNewLayout(repository)) layouts.changed(repository)

@@ -142,6 +142,13 @@ export const freshBytes = sqliteTable('oci_fresh_bytes', {
   bytes: blob('bytes', { mode: 'buffer' }).notNull(),
 })
 
+/** Events that wait for the webhook: they are written with what they tell of. */
+export const notices = sqliteTable('oci_notices', {
+  seq: integer('seq').primaryKey({ autoIncrement: true }),
+  id: text('id').notNull().unique(),
+  notice: text('notice', { mode: 'json' }).$type<unknown>().notNull(),
+})
+
 /** Small facts of those who take care of the store: rules, positions, last reports. */
 export const care = sqliteTable('oci_care', {
   name: text('name').primaryKey(),

@@ -2,6 +2,8 @@
 
 import { Database } from 'bun:sqlite'
 import { describe, expect, test } from 'bun:test'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { linuxRecipe, type RunningAppliance, startAppliance } from '../harness.ts'
 import { claimed, post, ready } from '../stage.ts'
@@ -97,7 +99,6 @@ describe('the audit log', () => {
     await bed.ask('DELETE', `/v2/os/debian/blobs/${layer}`, { authorization })
     const policy = { repositories: ['os/*'], actions: ['pull'] }
     await running.send('PUT', '/api/v1/oci/policies/os', policy)
-    await until(async () => (await entries(running)).length === 6)
     const admin = { principal: 'admin', job_id: undefined, server_serial: undefined }
     expect(await entries(running)).toEqual([
       { ...admin, method: 'PUT', object: `os/debian:13@${digest}`, status: 201 },
@@ -149,7 +150,16 @@ function receiver(refusals = 0) {
       return new Response()
     },
   })
-  return { calls, events, url: server.url.href, [Symbol.dispose]: () => void server.stop(true) }
+  const accept = () => {
+    left = 0
+  }
+  return {
+    calls,
+    events,
+    accept,
+    url: server.url.href,
+    [Symbol.dispose]: () => void server.stop(true),
+  }
 }
 
 describe('the webhook', () => {
@@ -200,6 +210,31 @@ describe('the webhook', () => {
     expect(running.logged.filter((line) => line.includes('canary-token'))).toEqual([])
     const sent = 'slipway_oci_notices_total{end="sent"} 6\n'
     await until(async () => (await running.send('GET', '/metrics')).body.includes(sent))
+  }, 60_000)
+
+  test('that is away at a stop hears of pushes and deletes after the next start, in order, once', async () => {
+    using hook = receiver(Number.MAX_SAFE_INTEGER)
+    const set = [`oci.events_url=${hook.url}`]
+    const dataDir = await mkdtemp(join(tmpdir(), 'slipway-notices-'))
+    try {
+      {
+        await using running = await startAppliance({ dataDir, set })
+        const bed = accessBed(running)
+        const authorization = `Bearer ${running.adminToken}`
+        await bed.pushImage('os/debian', '13')
+        await bed.ask('DELETE', '/v2/os/debian/manifests/13', { authorization })
+        await until(() => hook.calls.length > 0)
+      }
+      hook.accept()
+      for (const _ of ['the first start after it', 'a second one']) {
+        await using running = await startAppliance({ dataDir, set })
+        const empty = 'slipway_oci_notices_waiting 0\n'
+        await until(async () => (await running.send('GET', '/metrics')).body.includes(empty))
+        expect(hook.events.map(({ action }) => `${action}`)).toEqual(['push', 'delete'])
+      }
+    } finally {
+      await rm(dataDir, { recursive: true, force: true })
+    }
   }, 60_000)
 
   test('that never answers is in nobody’s way, and what waits is bounded', async () => {

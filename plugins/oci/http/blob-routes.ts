@@ -5,7 +5,8 @@ import type { Digest } from '../store/digest.ts'
 import { SMALL_BYTES } from '../store/objects.ts'
 import { createReadAhead } from '../store/read-ahead.ts'
 import type { OciStore } from '../store.ts'
-import { answer, type Call, checkName, clientHas, empty, readDigest } from './call.ts'
+import type { OciEvent } from '../watch/events.ts'
+import { answer, type Call, checkName, clientHas, empty, readDigest, told } from './call.ts'
 
 /** `bytes=9-5` names no byte: 416, where HTTP would have it ignored (the conformance suite asks for it). */
 const BACKWARDS = /^\s*bytes\s*=\s*(\d+)\s*-\s*(\d+)\s*$/i
@@ -82,8 +83,7 @@ export function createBlobRoutes(store: OciStore) {
       if (bytes > 0 && bytes <= SMALL_BYTES && sizeBytes <= SMALL_BYTES) await objects.bytes(digest)
       const body = bytes === 0 ? '' : bodyOf(digest, sizeBytes, part)
       store.tell({
-        ...{ kind: 'pull', what: 'blob', repository, digest, bytes, by: access.name },
-        ...(access.job ? { job: access.job } : {}),
+        ...{ kind: 'pull', what: 'blob', repository, digest, bytes, ...told(access) },
         ...(call.peer ? { peer: call.peer } : {}),
       })
       return answer(status, sized, body)
@@ -93,7 +93,7 @@ export function createBlobRoutes(store: OciStore) {
       checkName(repository)
       const digest = readDigest(reference)
       const access = await call.admit('delete', repository, digest)
-      const bytes = await store.repositoryLocks.alone(repository, async () => {
+      const event = await store.repositoryLocks.alone(repository, async () => {
         const sizeBytes = await objects.find(repository, digest)
         const parent = await manifests.parent(repository, digest)
         if (parent !== undefined && sizeBytes !== undefined) {
@@ -104,10 +104,15 @@ export function createBlobRoutes(store: OciStore) {
         if (await manifests.find(repository, digest)) {
           throw ociFaults.unsupported(`${digest} is a manifest: delete it as that`)
         }
-        if (!(await objects.unlink(repository, digest))) throw unknown(repository, digest)
-        return sizeBytes ?? 0
+        const gone: OciEvent = {
+          ...{ kind: 'delete', what: 'blob', repository, digest, bytes: sizeBytes ?? 0 },
+          ...told(access),
+        }
+        const removed = await objects.unlink(repository, digest, (tx) => store.record(tx, gone))
+        if (!removed) throw unknown(repository, digest)
+        return gone
       })
-      store.tell({ kind: 'delete', what: 'blob', repository, digest, bytes, by: access.name })
+      store.tell(event)
       return empty(202)
     },
   }

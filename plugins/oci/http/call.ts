@@ -24,6 +24,13 @@ export interface Call {
   keepOpen(): void
 }
 
+/** Who called, as events tell it. */
+export const told = (access: Access) => ({
+  by: access.name,
+  ...(access.job ? { job: access.job } : {}),
+  ...(access.address ? { address: access.address } : {}),
+})
+
 export type Handler = (call: Call) => Promise<Response>
 
 /** An answer with the headers that all have. A HEAD gets the headers of its GET. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+import type { Tx } from '../../../core/store/client.ts'
 import type { Access } from '../access.ts'
 import { ociFaults } from '../errors.ts'
 import { algorithmOf, type Digest, digestOf, isDigest, looksLikeDigest } from '../store/digest.ts'
@@ -6,6 +7,7 @@ import { readManifest } from '../store/manifest.ts'
 import type { ManifestRecord } from '../store/manifests.ts'
 import { isTag } from '../store/names.ts'
 import type { OciStore } from '../store.ts'
+import type { OciEvent } from '../watch/events.ts'
 import { wholeBody } from './body.ts'
 import {
   answer,
@@ -15,16 +17,11 @@ import {
   declaredLength,
   empty,
   readDigest,
+  told,
 } from './call.ts'
 
 /** Most `?tag=` of one push. */
 const MOST_TAGS = 100
-
-const told = (access: Access) => ({
-  by: access.name,
-  ...(access.job ? { job: access.job } : {}),
-  ...(access.address ? { address: access.address } : {}),
-})
 
 const damaged = (digest: Digest) =>
   ociFaults.manifestUnknown(`${digest} is damaged in the store: push it again, which heals it`)
@@ -155,7 +152,14 @@ export function createManifestRoutes(store: OciStore) {
       const manifest = readManifest(bytes, type, allowed)
       using room = await store.roomFor(repository, digest, bytes.byteLength)
       const known = await store.repositories.find(repository)
-      const push = { digest, bytes, manifest, tags: targets.tags, by: access.name }
+      const { mediaType } = manifest
+      const event: OciEvent = {
+        ...{ kind: 'push', what: 'manifest', repository, digest, mediaType },
+        ...{ bytes: bytes.byteLength, ...told(access) },
+      }
+      const tagged = targets.tags.map((tag): OciEvent => ({ ...event, tag }))
+      const events = tagged.length === 0 ? [event] : tagged
+      const push = { digest, bytes, manifest, tags: targets.tags, by: access.name, events }
       await store.repositoryLocks.shared(repository, async () => {
         for (const tag of targets.tags) {
           const current = await tags.find(repository, tag)
@@ -166,10 +170,7 @@ export function createManifestRoutes(store: OciStore) {
         // Before the lock is let go: who reads the layout alone finds it owed.
         store.layouts.changed(repository)
       })
-      const { mediaType } = manifest
-      const event = { repository, digest, mediaType, bytes: bytes.byteLength, ...told(access) }
-      for (const tag of targets.tags) store.tell({ kind: 'push', what: 'manifest', tag, ...event })
-      if (targets.tags.length === 0) store.tell({ kind: 'push', what: 'manifest', ...event })
+      for (const one of events) store.tell(one)
       return empty(201, {
         Location: `/v2/${repository}/manifests/${digest}`,
         'Docker-Content-Digest': digest,
@@ -204,18 +205,26 @@ export function createManifestRoutes(store: OciStore) {
     for (const tag of await tags.of(repository, digest)) {
       await store.check.tag({ repository, tag, current: digest, next: undefined }, access)
     }
-    const untagged = await manifests.remove(repository, digest, access.name)
-    if (!untagged) return false
     const event = { kind: 'delete', repository, digest, ...told(access) } as const
-    for (const tag of untagged) store.tell({ ...event, what: 'tag', tag, bytes: 0 })
-    store.tell({ ...event, what: 'manifest', bytes: record.sizeBytes })
+    const events: OciEvent[] = []
+    const untagged = await manifests.remove(repository, digest, access.name, async (tx, names) => {
+      events.push(...names.map((tag): OciEvent => ({ ...event, what: 'tag', tag, bytes: 0 })))
+      events.push({ ...event, what: 'manifest', bytes: record.sizeBytes })
+      for (const one of events) await store.record(tx, one)
+    })
+    if (!untagged) return false
+    for (const one of events) store.tell(one)
     return true
   }
 
   async function removeTag(repository: string, tag: string, digest: Digest, access: Access) {
     await store.check.tag({ repository, tag, current: digest, next: undefined }, access)
-    if (!(await tags.remove(repository, tag, access.name))) return false
-    store.tell({ kind: 'delete', what: 'tag', repository, digest, tag, bytes: 0, ...told(access) })
+    const event: OciEvent = {
+      ...{ kind: 'delete', what: 'tag', repository, digest, tag, bytes: 0, ...told(access) },
+    }
+    const record = (tx: Tx) => store.record(tx, event)
+    if (!(await tags.remove(repository, tag, access.name, record))) return false
+    store.tell(event)
     return true
   }
 }

@@ -7,7 +7,7 @@ import { SMALL_BYTES } from '../store/objects.ts'
 import { uploadHeaders } from '../store/uploads.ts'
 import type { OciStore } from '../store.ts'
 import { bodyOf, wholeBody } from './body.ts'
-import { type Call, checkName, declaredLength, empty, readDigest } from './call.ts'
+import { type Call, checkName, declaredLength, empty, readDigest, told } from './call.ts'
 
 const stored = (repository: string, digest: Digest) =>
   empty(201, {
@@ -26,11 +26,8 @@ interface SmallPush {
 export function createUploadRoutes(store: OciStore) {
   const { uploads, objects, config } = store
 
-  const told = (access: Access, repository: string, digest: Digest, bytes: number) =>
-    store.tell({
-      ...{ kind: 'push', what: 'blob', repository, digest, bytes, by: access.name },
-      ...(access.job ? { job: access.job } : {}),
-    })
+  const tellPush = (access: Access, repository: string, digest: Digest, bytes: number) =>
+    store.tell({ kind: 'push', what: 'blob', repository, digest, bytes, ...told(access) })
 
   /** Small enough for one commit without a file of its own. */
   const isSmall = (request: Request) => {
@@ -54,7 +51,7 @@ export function createUploadRoutes(store: OciStore) {
     }
     await objects.putBytes(repository, digest, bytes)
     room.stored()
-    told(access, repository, digest, bytes.byteLength)
+    tellPush(access, repository, digest, bytes.byteLength)
     return stored(repository, digest)
   }
 
@@ -71,7 +68,7 @@ export function createUploadRoutes(store: OciStore) {
     if (!(await objects.mount(repository, digest))) return undefined
     room.stored()
     store.tell({
-      ...{ kind: 'mount', what: 'blob', repository, digest, by: access.name },
+      ...{ kind: 'mount', what: 'blob', repository, digest, ...told(access) },
       bytes: (await objects.find(repository, digest)) ?? 0,
     })
     return stored(repository, digest)
@@ -107,7 +104,7 @@ export function createUploadRoutes(store: OciStore) {
         room.stored()
       },
     )
-    told(access, repository, digest, sizeBytes)
+    tellPush(access, repository, digest, sizeBytes)
     return stored(repository, digest)
   }
 

@@ -19,6 +19,7 @@ import {
   tagHistory,
   tags,
 } from '../tables.ts'
+import type { OciEvent, Recorder } from '../watch/events.ts'
 
 /** Rows that one push adds; they stand together or not at all. */
 export interface Rows {
@@ -29,6 +30,8 @@ export interface Rows {
   readonly manifests?: readonly (typeof manifests.$inferInsert)[]
   readonly references?: readonly (typeof manifestReferences.$inferInsert)[]
   readonly tags?: readonly (typeof tags.$inferInsert)[]
+  /** What is recorded of it. */
+  readonly events?: readonly OciEvent[]
 }
 
 /** Writes what pushes add. Those that come while a commit is under way share the next one. */
@@ -65,7 +68,7 @@ async function addEach<T extends SQLiteTable>(
   }
 }
 
-async function insertAll(tx: Tx, rows: Required<Rows>): Promise<void> {
+async function insertAll(tx: Tx, rows: Required<Rows>, record: Recorder): Promise<void> {
   await addEach(tx, repositories, rows.repositories)
   // A push brings good bytes: what was quarantined is healed.
   await addEach(tx, blobs, rows.blobs, {
@@ -98,6 +101,7 @@ async function insertAll(tx: Tx, rows: Required<Rows>): Promise<void> {
     ...{ repository, tag: name, digest, at: setAt, by: setBy },
   }))
   await addEach(tx, tagHistory, moves)
+  for (const event of rows.events) await record(tx, event)
 }
 
 /** Those of a group mostly push to one: each is added once. */
@@ -116,6 +120,7 @@ const together = (group: readonly Rows[]): Required<Rows> => ({
   manifests: group.flatMap((rows) => rows.manifests ?? []),
   references: group.flatMap((rows) => rows.references ?? []),
   tags: group.flatMap((rows) => rows.tags ?? []),
+  events: group.flatMap((rows) => rows.events ?? []),
 })
 
 interface Waiting {
@@ -126,7 +131,7 @@ interface Waiting {
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
-export function createLedger(db: Db): Ledger {
+export function createLedger(db: Db, record: Recorder = async () => {}): Ledger {
   const queue: Waiting[] = []
   let running = false
 
@@ -150,7 +155,7 @@ export function createLedger(db: Db): Ledger {
       const began = performance.now()
       try {
         const rows = together(group.map((each) => each.rows))
-        await db.write((tx) => insertAll(tx, rows))
+        await db.write((tx) => insertAll(tx, rows, record))
         for (const each of group) each.resolve()
       } catch (error) {
         for (const each of group) each.reject(error)

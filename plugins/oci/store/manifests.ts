@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { and, asc, eq, gt, sql } from 'drizzle-orm'
-import type { Db } from '../../../core/store/client.ts'
+import type { Db, Tx } from '../../../core/store/client.ts'
 import { ociFaults } from '../errors.ts'
 import {
   manifestReferences,
@@ -10,6 +10,7 @@ import {
   tagHistory,
   tags,
 } from '../tables.ts'
+import type { OciEvent } from '../watch/events.ts'
 import type { Digest } from './digest.ts'
 import { createLru } from './lru.ts'
 import type { Manifest } from './manifest.ts'
@@ -38,6 +39,8 @@ export interface ManifestPush {
   /** All of them point at it afterwards, or none. */
   readonly tags: readonly string[]
   readonly by: string
+  /** Recorded with it. */
+  readonly events?: readonly OciEvent[]
 }
 
 export interface Manifests {
@@ -46,8 +49,16 @@ export interface Manifests {
   known(repository: string, digest: Digest): ManifestRecord | undefined
   /** Stores it with its tags. Throws `oci.manifest-blob-unknown` naming every child that lacks. */
   put(repository: string, push: ManifestPush, sparse: SparsePolicy): Promise<void>
-  /** Removes it and every tag to it, which are returned; undefined when it was not there. */
-  remove(repository: string, digest: Digest, by: string): Promise<readonly string[] | undefined>
+  /**
+   * Removes it and every tag to it, which are returned; undefined when it was not there. `also` is
+   * done in the same transaction.
+   */
+  remove(
+    repository: string,
+    digest: Digest,
+    by: string,
+    also?: (tx: Tx, untagged: readonly string[]) => Promise<void>,
+  ): Promise<readonly string[] | undefined>
   /** Manifests whose subject is this digest, behind `after`, by digest. */
   referrers(
     repository: string,
@@ -119,7 +130,7 @@ export function createManifests({ db, objects, tags: names, now }: ManifestParts
         // only digests are ever written there
         return row as ManifestRecord | undefined
       }),
-    async put(repository, { digest, bytes, manifest, tags: wanted, by }, sparse) {
+    async put(repository, { digest, bytes, manifest, tags: wanted, by, events = [] }, sparse) {
       await check(repository, manifest, sparse)
       const at = now()
       const { mediaType, artifactType, configType, subject, annotations, children } = manifest
@@ -136,11 +147,12 @@ export function createManifests({ db, objects, tags: names, now }: ManifestParts
           ...{ repository, manifest: digest, child: child.digest, kind: child.kind },
         })),
         tags: wanted.map((name) => ({ repository, name, digest, setAt: at, setBy: by })),
+        events,
       })
       kept.set(keyOf(repository, digest), record)
       for (const name of wanted) names.moved(repository, name, digest)
     },
-    async remove(repository, digest, by) {
+    async remove(repository, digest, by, also) {
       const here = <T extends typeof manifests | typeof tags>(table: T) =>
         and(eq(table.repository, repository), eq(table.digest, digest))
       const removed = await db.write(async (tx) => {
@@ -158,7 +170,9 @@ export function createManifests({ db, objects, tags: names, now }: ManifestParts
               eq(manifestReferences.manifest, digest),
             ),
           )
-        return untagged.map(({ name }) => name)
+        const names = untagged.map(({ name }) => name)
+        await also?.(tx, names)
+        return names
       })
       kept.drop(keyOf(repository, digest))
       for (const name of removed ?? []) names.forget(repository, name)

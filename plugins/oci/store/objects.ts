@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { readFile } from 'node:fs/promises'
 import { and, eq, gt, sql } from 'drizzle-orm'
-import type { Db } from '../../../core/store/client.ts'
+import type { Db, Tx } from '../../../core/store/client.ts'
 import { KiB, MiB } from '../../../core/units.ts'
 import { blobs, repositoryBlobs } from '../tables.ts'
 import type { Digest } from './digest.ts'
@@ -46,8 +46,11 @@ export interface Objects {
   putFile(repository: string, digest: Digest, path: string, sizeBytes: number): Promise<void>
   /** Lets the repository hold what another holds; false when the object is gone meanwhile. */
   mount(repository: string, digest: Digest): Promise<boolean>
-  /** Takes it out of the repository; the last link takes the object along. False when it was not there. */
-  unlink(repository: string, digest: Digest): Promise<boolean>
+  /**
+   * Takes it out of the repository; the last link takes the object along. False when it was not there.
+   * `also` is done in the same transaction.
+   */
+  unlink(repository: string, digest: Digest, also?: (tx: Tx) => Promise<void>): Promise<boolean>
   /** To be called by whoever changes rows of objects behind this: they are read again. */
   forget(repository: string, digest: Digest): void
 }
@@ -188,7 +191,7 @@ export function createObjects(parts: ObjectParts): Objects {
         links.set(linkKey(repository, digest), known.sizeBytes)
         return true
       }),
-    unlink: (repository, digest) =>
+    unlink: (repository, digest, also) =>
       locks.alone(digest, async () => {
         const { removed, orphaned } = await db.write(async (tx) => {
           const gone = await tx
@@ -203,6 +206,7 @@ export function createObjects(parts: ObjectParts): Objects {
             .where(eq(repositoryBlobs.digest, digest))
             .limit(1)
           if (!other) await tx.delete(blobs).where(eq(blobs.digest, digest))
+          if (gone.length > 0) await also?.(tx)
           return { removed: gone.length > 0, orphaned: other === undefined }
         })
         links.drop(linkKey(repository, digest))

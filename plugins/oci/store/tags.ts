@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { and, asc, eq, gt, sql } from 'drizzle-orm'
-import type { Db } from '../../../core/store/client.ts'
+import type { Db, Tx } from '../../../core/store/client.ts'
 import { tagHistory, tags } from '../tables.ts'
 import type { Digest } from './digest.ts'
 import { createLru } from './lru.ts'
@@ -36,7 +36,12 @@ export interface Tags {
   /** Newest first. */
   history(repository: string, tag: string, limit?: number): Promise<readonly TagChange[]>
   /** False when there was none. */
-  remove(repository: string, tag: string, by: string): Promise<boolean>
+  remove(
+    repository: string,
+    tag: string,
+    by: string,
+    also?: (tx: Tx) => Promise<void>,
+  ): Promise<boolean>
   /** A committed change. */
   moved(repository: string, tag: string, digest: Digest): void
   /** To be called by whoever changes rows of tags behind this. */
@@ -101,7 +106,7 @@ export function createTags(db: Db, now: () => number): Tags {
         .limit(limit)
       return rows as readonly TagChange[]
     },
-    async remove(repository, tag, by) {
+    async remove(repository, tag, by, also) {
       const removed = await db.write(async (tx) => {
         const gone = await tx
           .delete(tags)
@@ -109,6 +114,7 @@ export function createTags(db: Db, now: () => number): Tags {
           .returning()
         if (gone.length === 0) return false
         await tx.insert(tagHistory).values({ repository, tag, digest: null, at: now(), by })
+        await also?.(tx)
         return true
       })
       kept.drop(keyOf(repository, tag))

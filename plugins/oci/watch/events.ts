@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import type { Logger } from '../../../core/log.ts'
+import type { Tx } from '../../../core/store/client.ts'
 import type { Peer } from '../http/call.ts'
 import type { Digest } from '../store/digest.ts'
 
@@ -24,7 +25,13 @@ export interface OciEvent {
   readonly peer?: Peer
 }
 
+/** Writes down what happens, in the transaction in which it does. What it throws undoes the change. */
+export type Recorder = (tx: Tx, event: OciEvent) => Promise<void>
+
 export interface Events {
+  /** Pushes and deletes of manifests, tags and blobs are recorded, and told afterwards as the same objects. */
+  onRecord(recorder: Recorder): void
+  record: Recorder
   /** What a watcher throws is logged and changes nothing. */
   onEvent(watch: (event: OciEvent) => void): void
   tell(event: OciEvent): void
@@ -32,7 +39,12 @@ export interface Events {
 
 export function createEvents(log: Logger): Events {
   const watchers: ((event: OciEvent) => void)[] = []
+  const recorders: Recorder[] = []
   return {
+    onRecord: (recorder) => void recorders.push(recorder),
+    async record(tx, event) {
+      for (const recorder of recorders) await recorder(tx, event)
+    },
     onEvent: (watch) => void watchers.push(watch),
     tell(event) {
       for (const watch of watchers) {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import type { Logger } from '../../../core/log.ts'
 import { addAudit } from '../../../core/store/audit.ts'
-import type { Db } from '../../../core/store/client.ts'
+import type { Db, Tx } from '../../../core/store/client.ts'
 import { findJob } from '../../../core/store/jobs.ts'
 import { callerOf, createThrottle } from '../../../core/throttle.ts'
 import { MINUTE } from '../../../core/units.ts'
 import type { Denial } from '../access.ts'
-import type { OciEvent } from './events.ts'
+import type { Recorder } from './events.ts'
 
 /** Refusals of one address are cheap to make: so many a minute are worth a row. */
 const DENIED_BY_ADDRESS = 20
@@ -29,15 +29,15 @@ interface Entry {
 }
 
 export interface RegistryAudit {
-  watch(event: OciEvent): void
+  record: Recorder
   denied(denial: Denial): void
-  /** Resolves when all that was told so far is written. */
+  /** Resolves when all refusals that were told so far are written. */
   settled(): Promise<void>
 }
 
 /**
- * Writes down who pushed and deleted what, and who was not let to. Blobs are told by the manifests
- * that need them; only their deletes are rows of their own.
+ * Writes down who pushed and deleted what, in the transaction that did it, and who was not let to.
+ * Blobs are told by the manifests that need them; only their deletes are rows of their own.
  */
 export function createRegistryAudit(parts: {
   readonly db: Db
@@ -49,31 +49,24 @@ export function createRegistryAudit(parts: {
   const throttle = createThrottle({ limit: DENIED_BY_ADDRESS, windowMs: MINUTE, now })
   let tail: Promise<void> = Promise.resolve()
 
-  const write = ({ by, job, address, object, ...entry }: Entry): void => {
-    const at = now()
-    const store = () =>
-      db.write(async (tx) => {
-        const serial = job === undefined ? undefined : (await findJob(tx, job))?.serial
-        await addAudit(tx, {
-          ...{ role: null, door: null, userName: null, code: null, requestId: '' },
-          ...{ ...entry, at, principal: by, address: address ?? '', object: object.slice(0, 400) },
-          ...{ jobId: job ?? null, serial: serial ?? null },
-        })
-      })
-    tail = tail.then(store).catch((err: unknown) => {
-      // It has happened; an answer that says otherwise would be wrong.
-      log.error({ err, object, by }, 'a change of the registry is missing in the audit log')
+  const add = async (tx: Tx, entry: Entry, at: number): Promise<void> => {
+    const { by, job, address, object, ...rest } = entry
+    const serial = job === undefined ? undefined : (await findJob(tx, job))?.serial
+    await addAudit(tx, {
+      ...{ role: null, door: null, userName: null, code: null, requestId: '' },
+      ...{ ...rest, at, principal: by, address: address ?? '', object: object.slice(0, 400) },
+      ...{ jobId: job ?? null, serial: serial ?? null },
     })
   }
 
   return {
-    watch({ kind, what, repository, digest, tag, by, job, address }) {
+    async record(tx, { kind, what, repository, digest, tag, by, job, address }) {
       const pushed = kind === 'push' && what === 'manifest'
       if (!pushed && kind !== 'delete') return
       const object = `${repository}${tag === undefined ? '' : `:${tag}`}@${digest}`
       const method = pushed ? 'PUT' : 'DELETE'
       const status = pushed ? 201 : 202
-      write({ by, job, address, method, route: ROUTES[what], object, status })
+      await add(tx, { by, job, address, method, route: ROUTES[what], object, status }, now())
     },
     denied({ name, job, address, wanted, code }) {
       if (wanted.action !== 'push' && wanted.action !== 'delete') return
@@ -83,7 +76,18 @@ export function createRegistryAudit(parts: {
       const { repository = '', digest } = wanted
       const object = digest === undefined ? repository : `${repository}@${digest}`
       const method = wanted.action === 'push' ? 'PUT' : 'DELETE'
-      write({ by: name, job, address, method, route: '/v2/:repository', object, status: 403, code })
+      const route = '/v2/:repository'
+      const entry: Entry = { by: name, job, address, method, route, object, status: 403, code }
+      const at = now()
+      tail = tail
+        .then(() => db.write((tx) => add(tx, entry, at)))
+        .catch((err: unknown) => {
+          // It was refused all the same.
+          log.error(
+            { err, object, by: name },
+            'a refusal of the registry is missing in the audit log',
+          )
+        })
     },
     settled: () => tail,
   }

@@ -120,17 +120,21 @@ interface Playing {
   readonly layout?: readonly object[]
   readonly files: Readonly<Record<string, string>>
   readonly answers?: Readonly<Record<string, Ran>>
+  /** Names in the firmware's file system. */
+  readonly variables?: readonly string[]
 }
 
 /** The step over a folder, with programs that only say what they were asked: a kernel without vfat. */
-async function play({ layout = EFI_LAYOUT, files, answers = {} }: Playing) {
+async function play({ layout = EFI_LAYOUT, files, answers = {}, variables = [] }: Playing) {
   const root = await mkdtemp(join(tmpdir(), 'slipway-play-'))
   try {
     for (const [path, text] of Object.entries(files)) {
       await mkdir(dirname(join(root, 'mnt/new-root', path)), { recursive: true })
       await writeFile(join(root, 'mnt/new-root', path), text)
     }
-    await mkdir(join(root, 'sys/firmware/efi/efivars'), { recursive: true })
+    const firmware = join(root, 'sys/firmware/efi/efivars')
+    await mkdir(firmware, { recursive: true })
+    for (const name of variables) await writeFile(join(firmware, name), '')
     const disk = { path: '/dev/sda', sizeBytes: 4_096 * MiB }
     await using step = await testStep(disk, { partition_layout: layout })
     const ran: string[] = []
@@ -178,10 +182,18 @@ test('for UEFI GRUB goes on the path that firmware starts unasked, and into its 
     'mount /dev/sda1 /mnt/new-root/boot/efi',
     'grub-install --target=x86_64-efi --removable --no-nvram --efi-directory=/mnt/new-root/boot/efi --boot-directory=/mnt/new-root/boot',
     'umount --recursive /mnt/new-root',
+    // Empty, as a container finds it.
+    'mount -t efivarfs efivarfs /sys/firmware/efi/efivars',
     'efibootmgr',
     'efibootmgr --quiet --bootnum 0007 --delete-bootnum',
     'efibootmgr --quiet --create --disk /dev/sda --part 1 --label slipway --loader \\EFI\\BOOT\\BOOTX64.EFI',
   ])
+})
+
+test('variables that are there already are not mounted over', async () => {
+  const { ran } = await play({ files: BASE, variables: ['BootOrder-8be4df61'] })
+  expect(ran.filter((line) => line.includes('efivarfs'))).toEqual([])
+  expect(ran.at(-1)).toContain('--create')
 })
 
 test('firmware that takes no entry is no failure', async () => {

@@ -25,6 +25,7 @@ import { attempt, must, type Step, type StepContext } from './step.ts'
 const INITRAMFS_LIMIT_MS = 15 * MINUTE
 /** Where the EFI system partition is when the layout gives it no place (contract 1.6). */
 const EFI = '/mnt/efi'
+const EFI_VARIABLES = '/sys/firmware/efi/efivars'
 /** How our entry is called in the firmware's list. */
 const LABEL = 'slipway'
 
@@ -252,7 +253,11 @@ async function installSystemdBoot(
 async function addFirmwareEntry(context: StepContext): Promise<void> {
   const { os, disk, log } = context
   const efi = planOf(context).partitions.find((each) => kindOfPlanned(each) === 'efi')
-  if (!efi || !existsSync(at(os, '/sys/firmware/efi/efivars'))) return
+  if (!efi || !existsSync(at(os, EFI_VARIABLES))) return
+  // In the tool's container /sys is mounted anew, without the file system that the OS has here.
+  if ((await readdir(at(os, EFI_VARIABLES))).length === 0) {
+    await attempt(context, ['mount', '-t', 'efivarfs', 'efivarfs', EFI_VARIABLES])
+  }
   const { code, stdout } = await attempt(context, ['efibootmgr'])
   const old = [...stdout.matchAll(/^Boot([0-9A-F]{4})\*? (.+?)(\t|$)/gm)]
   const ours = code === 0 ? old.filter(([, , label]) => label === LABEL) : []

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import { readFile } from 'node:fs/promises'
+import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Subprocess } from 'bun'
 import { sleep } from '../../core/retry.ts'
 import { MINUTE, SECOND } from '../../core/units.ts'
 import type { JobView } from '../../schemas/job.ts'
 import { freePorts } from '../binary/executable.ts'
+import { DIES_WITH_US } from './qemu.ts'
 
 const READY_MS = MINUTE
 /** Where QEMU's own network shows the host's loopback to its guest. */
@@ -47,10 +48,12 @@ export class Appliance implements AsyncDisposable {
 
   /** Resolves when it is ready. */
   async start(): Promise<void> {
-    const log = Bun.file(join(this.#folder, 'appliance.log'))
+    const log = join(this.#folder, 'appliance.log')
+    // One log over all starts.
+    await using file = await open(log, 'a')
     const child = Bun.spawn(
-      [this.#executable, 'serve', '--data', this.dataDir, ...this.#settings],
-      { cwd: this.#folder, env: this.#environment(), stdio: ['ignore', log, log] },
+      [...DIES_WITH_US, this.#executable, 'serve', '--data', this.dataDir, ...this.#settings],
+      { cwd: this.#folder, env: this.#environment(), stdio: ['ignore', file.fd, file.fd] },
     )
     this.#child = child
     const deadline = performance.now() + READY_MS
@@ -58,7 +61,7 @@ export class Appliance implements AsyncDisposable {
       const ready = await fetch(`${this.url}/readyz`).catch(() => undefined)
       if (ready?.ok) return
       if (child.exitCode !== null || performance.now() > deadline) {
-        const lines = (await log.text()).trim().split('\n').slice(-10)
+        const lines = (await readFile(log, 'utf8')).trim().split('\n').slice(-10)
         throw new Error(`the appliance did not start:\n${lines.join('\n')}`)
       }
       await sleep(50)

@@ -47,11 +47,14 @@ test('a BIOS has no variables', () => {
   expect(factoryVars(bios)).toBeUndefined()
 })
 
-test('what stands before QEMU comes first, and a credential goes through the firmware’s tables', () => {
+test('what stands before QEMU comes before it, and a credential goes through the firmware’s tables', () => {
   const before = ['ip', 'netns', 'exec', 'island']
   const credentials = { 'systemd.unit-dropin.x.service': '[Service]\n' }
   const command = machineCommand({ ...spec, before }, { credentials })
-  expect(command.slice(0, 5)).toEqual([...before, '/q/usr/lib64/ld-linux-x86-64.so.2'])
+  expect(command.slice(0, 8)).toEqual([
+    ...['setpriv', '--pdeathsig', 'KILL'],
+    ...[...before, '/q/usr/lib64/ld-linux-x86-64.so.2'],
+  ])
   expect(values(command, '-smbios').at(-1)).toBe(
     'type=11,value=io.systemd.credential.binary:systemd.unit-dropin.x.service=W1NlcnZpY2VdCg==',
   )

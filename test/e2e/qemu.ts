@@ -33,6 +33,9 @@ export interface BootExtras {
 
 /** Behind every drive that is ordered first. */
 const DISK_BOOT_INDEX = 50
+/** Stands before a command: whoever kills us, nothing is left running. */
+export const DIES_WITH_US = ['setpriv', '--pdeathsig', 'KILL']
+
 /** Of the disk, in the machine. */
 export const DISK_SERIAL = 'E2EDISK0001'
 
@@ -75,6 +78,7 @@ export function machineCommand(spec: MachineSpec, extras: BootExtras): readonly 
   const { bus, firmware, folder, memoryMiB, nics, before = [] } = spec
   const secure = firmware === 'ovmf-secure'
   return [
+    ...DIES_WITH_US,
     ...before,
     ...qemuCommand(spec.qemu),
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-S', '-no-shutdown'],

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** Runs beside the event loop: writes and hashes what comes in, and waits for the disk. Started by disk.ts. */
-import { dlopen, FFIType } from 'bun:ffi'
+import { dlopen, FFIType, ptr } from 'bun:ffi'
 import {
   closeSync,
   ftruncateSync,
@@ -41,6 +41,8 @@ const AHEAD = 4 * MiB
 const AHEAD_DEPTH = 4
 /** linux/fadvise.h */
 const POSIX_FADV_WILLNEED = 3
+/** linux/fs.h: read what is in the page cache, wait for no disk. */
+const RWF_NOWAIT = 8
 
 const libc = dlopen('libc.so.6', {
   syncfs: { args: [FFIType.i32], returns: FFIType.i32 },
@@ -51,6 +53,10 @@ const libc = dlopen('libc.so.6', {
   posix_fadvise: {
     args: [FFIType.i32, FFIType.i64, FFIType.i64, FFIType.i32],
     returns: FFIType.i32,
+  },
+  preadv2: {
+    args: [FFIType.i32, FFIType.ptr, FFIType.i32, FFIType.i64, FFIType.i32],
+    returns: FFIType.i64,
   },
 }).symbols
 
@@ -177,10 +183,24 @@ const wake = () => {
   setImmediate(work)
 }
 
+/** `struct iovec`: one byte. */
+const byte = new BigUint64Array([BigInt(ptr(buffer)), 1n])
+const isThere = (fd: number, at: number) =>
+  Number(libc.preadv2(fd, ptr(byte), 1, at, RWF_NOWAIT)) === 1
+
+/**
+ * Asks for a window whose ends are not both there. To ask for one that is costs as much as to read it
+ * over: a tenth of the time of a pull from memory.
+ */
+function askFor(fd: number, at: number, end: number): void {
+  if (isThere(fd, at) && isThere(fd, end - 1)) return
+  libc.posix_fadvise(fd, at, end - at, POSIX_FADV_WILLNEED)
+}
+
 /** Asks for the window at `at`, and waits until the one asked for before some others is there. */
 function ahead(id: number, fd: number, at: number, from: number, end: number): void {
   try {
-    if (at < end) libc.posix_fadvise(fd, at, Math.min(AHEAD, end - at), POSIX_FADV_WILLNEED)
+    if (at < end) askFor(fd, at, Math.min(at + AHEAD, end))
     const awaited = at - AHEAD * AHEAD_DEPTH
     if (awaited >= from) readSync(fd, buffer, 0, 1, awaited)
     if (at < end) {

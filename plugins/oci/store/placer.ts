@@ -23,6 +23,8 @@ export function createPlacer(disk: Pick<Disk, 'place'>): Placer {
 
   const drain = async (): Promise<void> => {
     while (queue.length > 0) {
+      // Each order wakes the thread: whoever comes in this turn of the event loop joins.
+      await new Promise((resolve) => setImmediate(resolve))
       const group = queue.splice(0, MOST)
       try {
         const ends = await disk.place(group.map(({ file }) => file))

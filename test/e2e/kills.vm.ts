@@ -11,14 +11,18 @@ import { install } from './install.ts'
 import type { Stage } from './stage.ts'
 import { artifacts, ownStage } from './theatre.ts'
 
+/** `ends`: the machine has booted from the medium, so this is the cleanup. */
+type Order = (method: string, path: string, body: string, ends: boolean) => boolean
+
 /** Moments at the controller, killed before it has answered. In the order in which they come. */
-const ORDERS: Readonly<Record<string, (method: string, path: string, body: string) => boolean>> = {
+const ORDERS: Readonly<Record<string, Order>> = {
   'boot image goes in': (_, path) => /\/1\/Actions\/VirtualMedia.InsertMedia$/.test(path),
   'task image goes in': (_, path) => /\/2\/Actions\/VirtualMedia.InsertMedia$/.test(path),
   'boot override': (method, _, body) => method === 'PATCH' && body.includes('"Once"'),
   'power on': (_, path, body) => path.endsWith('ComputerSystem.Reset') && body.includes('"On"'),
-  // An image is ejected at the end only: the drives were empty.
-  'media go out': (_, path) => path.endsWith('VirtualMedia.EjectMedia'),
+  'media go out': (_, path, __, ends) => ends && path.endsWith('VirtualMedia.EjectMedia'),
+  'power on from the disk': (_, path, body, ends) =>
+    ends && path.endsWith('ComputerSystem.Reset') && body.includes('"On"'),
 }
 
 const step = (name: string) => (job: JobView) => job.progress?.step === `${name}.service`
@@ -65,11 +69,12 @@ class Reaper {
   /** The controller goes on with what it was told: only the one who told it is gone. */
   readonly interception: Interception = async (asked, next) => {
     for (const [moment, is] of Object.entries(ORDERS)) {
-      if (is(asked.method, asked.path, asked.text) && !this.killed.includes(moment)) {
-        this.killed.push(moment)
-        await this.#stage.appliance.kill()
-        this.#restarts = this.#stage.appliance.start()
-      }
+      const { boots } = this.#stage.controller.state()
+      if (this.killed.includes(moment)) continue
+      if (!is(asked.method, asked.path, asked.text, boots.length > 0)) continue
+      this.killed.push(moment)
+      await this.#stage.appliance.kill()
+      this.#restarts = this.#stage.appliance.start()
     }
     return await next()
   }

@@ -266,7 +266,8 @@ test('an inspection claims no disk, starts its target, and leaves the inventory'
   await using stage = await ready({ script: 'not-booting' })
   const { running } = stage
   const { serial } = stage.machine
-  const recipe = { task_target: 'inspect.target' }
+  const lan = { match: { macaddress: '52:54:00:00:00:01' }, addresses: ['10.0.2.15/24'] }
+  const recipe = { task_target: 'inspect.target', network: { ethernets: { lan } } }
   const request = { server_serial: serial, recipe }
   const { body } = await running.send('POST', '/api/v1/jobs', request)
   await running.until(body.job_id, (job) => job.powered_on_at !== undefined)

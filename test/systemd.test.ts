@@ -4,7 +4,7 @@
  * disk is a block device, the appliance answers by TLS. Only the firmware and the boot are missing.
  */
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { host, loopDisk } from '../appliance/dispatcher-steps/test-bed.ts'
@@ -77,7 +77,7 @@ async function boot({ serial, taskIso, steps, dispatcher = '' }: Machine): Promi
   const script = `umount -R /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup
 mount -t tmpfs none /run; mount -t tmpfs none /etc/systemd; mkdir -p /etc/systemd/system
 exec env -i PATH=$PATH container=slipway SYSTEMD_UNIT_PATH=${units} /lib/systemd/systemd --system --unit=boot.target --log-target=console`
-  const alone = ['unshare', '-m', '-p', '-f', '--mount-proc', 'sh', '-c', script]
+  const alone = ['unshare', '-m', '-p', '-f', '--kill-child', '--mount-proc', 'sh', '-c', script]
   const child = Bun.spawn([...POWERLESS, ...alone], {
     stdio: ['ignore', Bun.file(join(folder, 'console')), Bun.file(join(folder, 'console'))],
     timeout: 90_000,
@@ -106,8 +106,8 @@ async function launched(recipe: object) {
 
 const ROOT = { size: '100%', format: 'ext4', mountpoint: '/' }
 
-/** An image in our registry; its reference. */
-async function pushImage(script: string): Promise<string> {
+/** An image in our registry; its reference, and its digest. */
+async function pushImage(script: string) {
   const { running } = stage
   const tree = await mkdtemp(join(work, 'tree-'))
   await host('sh', '-euc', `cd ${tree}; ${script}; tar -cf - . | zstd -q > ${tree}.tar.zst`)
@@ -134,12 +134,13 @@ async function pushImage(script: string): Promise<string> {
   const mediaType = 'application/vnd.oci.image.manifest.v1+json'
   const manifest = JSON.stringify({ schemaVersion: 2, mediaType, config, layers: [layer] })
   await put('manifests/1', new TextEncoder().encode(manifest), mediaType)
-  return 'os/demo:1'
+  const digest = `sha256:${new Bun.CryptoHasher('sha256').update(manifest).digest('hex')}`
+  return { oci_url: 'os/demo:1', digest }
 }
 
 test('a disk is divided, filled and made to start by a job, from the claim to the power off', async () => {
   const { running } = stage
-  const oci_url = await pushImage(
+  const { oci_url } = await pushImage(
     'mkdir -p etc/ssh boot usr/bin var dev proc sys; echo k > boot/vmlinuz-6.1; echo i > boot/initrd.img-6.1; echo 1 > etc/machine-id; touch usr/bin/cloud-init; head -c 5M /dev/urandom > var/blob',
   )
   await using disk = await loopDisk(GiB)
@@ -193,33 +194,118 @@ test('a disk is divided, filled and made to start by a job, from the claim to th
   expect((await running.send('GET', `/api/v1/jobs/${job.id}`)).body.booted_at).toBeDefined()
 }, 120_000)
 
-test.each([
+const ENDINGS = [
   ['ends with a status', 'ExecStart=/bin/sh -c "exit 3"', 'ended with status 3'],
   ['is killed', 'ExecStart=/bin/sh -c "kill -9 $$$$"', 'was killed by signal 9'],
   ['takes too long', 'TimeoutStartSec=1\nExecStart=sleep 60', 'took longer than it may'],
   ['has no program', 'ExecStart=/nowhere/at/all', 'ended with status 203'],
-])(
-  'the unit that %s is blamed, and none that came after it',
-  async (_name, service, words) => {
-    const { running } = stage
+] as const
+const STEPS = ['partition', 'image-linux', 'bootloader-linux', 'config-drive'] as const
+
+/** All steps of the target, one of them another; those behind it leave a word in the log. */
+function stepsWith(name: (typeof STEPS)[number], service: string): Record<string, string> {
+  const late = 'ExecStart=/bin/sh -c "echo came after it >> $DIR/log"'
+  const at = STEPS.indexOf(name)
+  const does = (index: number) => (index < at ? 'ExecStart=true' : late)
+  return Object.fromEntries(
+    STEPS.map((step, index) => [`${step}.service`, index === at ? service : does(index)]),
+  )
+}
+
+/** One report, the right unit, and nothing behind it. */
+async function expectBlame(id: string, log: string, unit: string, words: string) {
+  const view = await stage.running.until(id, complete, 30_000)
+  expect(view).toMatchObject({ result: 'failed', failed_step: unit })
+  expect(view.failed_reason).toContain(words)
+  const reports = view.evidence.filter((one: { level: string }) => one.level === 'reported')
+  expect(reports).toHaveLength(1)
+  expect(log).not.toContain('came after it')
+}
+
+test.each(
+  STEPS.flatMap((name) =>
+    ENDINGS.map(([ending, service, words]) => ({ name, ending, service, words })),
+  ),
+)(
+  'the step $name that $ending is blamed, and nothing comes after it',
+  async (cell) => {
     await using disk = await loopDisk(64 * MiB)
     const job = await launched({
       target_disk: disk.path,
       partition_layout: [{ ...ROOT, size: '32M' }],
     })
-    await boot({
-      ...job,
-      steps: {
-        'partition.service': 'ExecStart=true',
-        'image-linux.service': service,
-        'bootloader-linux.service': 'ExecStart=true',
+    const log = await boot({ ...job, steps: stepsWith(cell.name, cell.service) })
+    await expectBlame(job.id, log, `${cell.name}.service`, cell.words)
+  },
+  120_000,
+)
+
+interface ImageCell {
+  readonly service?: string
+  readonly layout?: object
+  /** Between the launch and the boot. */
+  readonly spoil?: (digest: string) => Promise<void>
+  readonly words: string
+}
+
+/** Files of the registry's large blobs, each once: the same file may stand under several names. */
+async function largeBlobs(): Promise<Iterable<string>> {
+  const folder = join(stage.running.dataDir, 'oci')
+  const files = (await readdir(folder, { recursive: true })).map((name) => join(folder, name))
+  const found = await Promise.all(files.map(async (file) => ({ file, at: await stat(file) })))
+  const large = found.filter(({ at }) => at.isFile() && at.size >= MiB)
+  return new Map(large.map(({ file, at }) => [at.ino, file])).values()
+}
+
+test.each<[string, ImageCell]>([
+  [
+    'is not there any more',
+    {
+      spoil: async (digest) => {
+        const { running } = stage
+        const path = `/v2/os/demo/manifests/${digest}`
+        const { status, body } = await running.send('DELETE', path)
+        expect({ status, body }).toMatchObject({ status: 202 })
       },
+      words: 'image',
+    },
+  ],
+  [
+    'has other bytes than its digest says',
+    {
+      spoil: async () => {
+        for (const file of await largeBlobs()) {
+          const bytes = await readFile(file)
+          const middle = Math.floor(bytes.length / 2)
+          bytes[middle] = (bytes[middle] ?? 0) ^ 0xff
+          await writeFile(file, bytes)
+        }
+      },
+      words: 'digest',
+    },
+  ],
+  ['is larger than the disk', { layout: { ...ROOT, size: '16M' }, words: 'full' }],
+  [
+    'can not be reached',
+    {
+      service: `TimeoutStartSec=4\nExecStart=unshare -n ${SLIPWAY} step image-linux`,
+      words: 'took longer than it may',
+    },
+  ],
+])(
+  'an image that %s is told by its step',
+  async (_name, cell) => {
+    const { oci_url, digest } = await pushImage('mkdir etc; head -c 24M /dev/urandom > etc/blob')
+    await using disk = await loopDisk(128 * MiB)
+    const job = await launched({
+      ...{ target_disk: disk.path, oci_url, partition_layout: [cell.layout ?? ROOT] },
     })
-    const view = await running.until(job.id, complete, 30_000)
-    expect(view).toMatchObject({ result: 'failed', failed_step: 'image-linux.service' })
-    expect(view.failed_reason).toContain(words)
-    const reports = view.evidence.filter((one: { level: string }) => one.level === 'reported')
-    expect(reports).toHaveLength(1)
+    await cell.spoil?.(digest)
+    const service = cell.service ?? `ExecStart=${SLIPWAY} step image-linux`
+    const steps = stepsWith('image-linux', service)
+    const first = { 'partition.service': `ExecStart=${SLIPWAY} step partition` }
+    const log = await boot({ ...job, steps: { ...steps, ...first } })
+    await expectBlame(job.id, log, 'image-linux.service', cell.words)
   },
   120_000,
 )
@@ -243,7 +329,9 @@ test('a dispatcher that is killed in the middle is started again, and starts not
   expect(log.match(/begun/g)).toHaveLength(1)
   expect(log).toContain('going on with job')
   const view = await running.until(job.id, complete, 30_000)
-  expect(view.result).toBe('succeeded')
+  expect({ result: view.result, reason: view.failed_reason }).toEqual({
+    ...{ result: 'succeeded', reason: undefined },
+  })
   const reports = view.evidence.filter((one: { level: string }) => one.level === 'reported')
   expect(reports).toHaveLength(1)
 }, 120_000)

@@ -44,7 +44,7 @@ test('a machine takes its job, works, reports and powers off', async () => {
 
   const { body: known } = await running.send('GET', `/api/v1/machines/${serial}`)
   expect(known.inventory).toMatchObject({
-    memory_bytes: 16 * 1_024 ** 2,
+    memory_bytes: 16 * 1_024 ** 3,
     disks: [{ path: '/dev/sda', serial: 'DISK-1', size_bytes: 8 * 1_024 ** 3 }],
   })
   const { body: log } = await running.send('GET', `/api/v1/jobs/${id}/log`)

@@ -4,6 +4,7 @@ import { defineFaults, Fault } from '../../core/faults.ts'
 /** What the dispatcher finds wrong with the machine; the code is reported as `failed_step`. */
 export const diskFaults = defineFaults('machine', {
   mismatch: { status: 409, retry: false },
+  memoryTooSmall: { status: 409, retry: false },
   diskNotFound: { status: 409, retry: false },
   diskAmbiguous: { status: 409, retry: false },
   diskNotEmpty: { status: 409, retry: false },

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { existsSync } from 'node:fs'
 import { readdir, readlink } from 'node:fs/promises'
-import { KiB } from '../../core/units.ts'
 import type { Inventory } from '../../schemas/inventory.ts'
 import type { Disk } from './disks.ts'
 import { at, kernelText, type MachineOs } from './machine-os.ts'
+import { memoryBytes } from './memory.ts'
 
 /** What is in the machine. Reads only; what the kernel does not tell is left out. */
 export async function takeInventory(os: MachineOs, disks: readonly Disk[]): Promise<Inventory> {
@@ -14,12 +14,11 @@ export async function takeInventory(os: MachineOs, disks: readonly Disk[]): Prom
     dmi('product_name'),
     dmi('bios_version'),
   ])
-  const memory = /^MemTotal:\s+(\d+) kB$/m.exec(await kernelText(os, '/proc/meminfo'))?.[1]
   return {
     system: { vendor, product },
     firmware: { mode: existsSync(at(os, '/sys/firmware/efi')) ? 'uefi' : 'bios', version: bios },
     cpu: cpuOf(await kernelText(os, '/proc/cpuinfo')),
-    memory_bytes: Number(memory ?? 0) * KiB,
+    memory_bytes: await memoryBytes(os),
     disks: disks
       .filter(({ kind }) => kind === 'disk')
       .map((disk) => ({

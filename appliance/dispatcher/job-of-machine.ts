@@ -14,6 +14,7 @@ import type { Identity } from './identity.ts'
 import { takeInventory } from './inventory.ts'
 import { Link } from './link.ts'
 import { at } from './machine-os.ts'
+import { assertMemory } from './memory.ts'
 import { type MachineNetwork, networkOf } from './network.ts'
 import { type DispatchParts, powerOff } from './parts.ts'
 import { checkedRecipe, type MachineRecipe, schemaIdOf } from './recipe.ts'
@@ -130,6 +131,7 @@ export class JobOfMachine implements AsyncDisposable {
     const disks = await listDisks(os)
     if (recipe.target_disk === undefined)
       return { recipe, schemaId, target, disks, disk: undefined }
+    await assertMemory(os)
     const disk = chooseDisk(disks, recipe.target_disk, new Set([from]), (path) =>
       realPath(os.root, path),
     )

@@ -337,7 +337,7 @@ export async function testMachine(serial: string, now?: number): Promise<TestMac
   await machine.file('/sys/class/dmi/id/product_serial', `${serial}\n`)
   await machine.file('/sys/class/dmi/id/product_uuid', '12345678-1234-5678-9abc-def012345678\n')
   await machine.file('/proc/sys/kernel/random/boot_id', `${crypto.randomUUID()}\n`)
-  await machine.file('/proc/meminfo', 'MemTotal:       16384 kB\n')
+  await machine.file('/proc/meminfo', 'MemTotal:       16777216 kB\n')
   await machine.plug({
     path: '/dev/sda',
     sizeBytes: 8 * 1_024 ** 3,

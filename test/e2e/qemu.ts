@@ -66,7 +66,7 @@ export const isStick = ({ mediaTypes }: HardwareDrive) =>
   !mediaTypes.some((type) => type === 'CD' || type === 'DVD')
 
 /** QEMU by the loader and the libraries that it was built for, whatever the host has. */
-const qemuCommand = (qemu: string) => [
+export const qemuCommand = (qemu: string) => [
   join(qemu, 'usr/lib64/ld-linux-x86-64.so.2'),
   ...['--library-path', join(qemu, 'usr/lib/x86_64-linux-gnu')],
   join(qemu, 'usr/bin/qemu-system-x86_64'),

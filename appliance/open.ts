@@ -9,6 +9,7 @@ import { type AuthSystem, createAuth } from '../core/auth/create-auth.ts'
 import { userOperations } from '../core/auth/operations.ts'
 import { userRoutes } from '../core/auth/routes.ts'
 import { type Certificates, createCertificates } from '../core/certificates/certificates.ts'
+import type { Clocks } from '../core/clock.ts'
 import { createHooks, type Hooks } from '../core/hooks.ts'
 import type { ApiEnv } from '../core/http/env.ts'
 import { healthRoutes } from '../core/http/health.ts'
@@ -42,7 +43,7 @@ import { setUpPlugins } from './host.ts'
 import { openKey } from './key.ts'
 import { openStore } from './store.ts'
 
-export interface ApplianceOptions {
+export interface ApplianceOptions extends Clocks {
   readonly config: Pick<LoadedConfig, 'core' | 'plugins'>
   /** Absolute; made when it is not there. */
   readonly dataDir: string
@@ -50,8 +51,6 @@ export interface ApplianceOptions {
   readonly addresses: OwnAddresses
   readonly log: Logger
   readonly version: Version
-  /** Unix ms. */
-  readonly now: () => number
   /** Absolute; goes into backups. */
   readonly configFile?: string
   /** The key of the database is lost for good: begin with a new one. */
@@ -97,7 +96,7 @@ async function tellNewCa(db: Db, fingerprint: string, log: Logger): Promise<void
 
 /** Builds the appliance over its data folder. Throws when the folder, database or keys can not be used. */
 export async function openAppliance(options: ApplianceOptions): Promise<Appliance> {
-  const { dataDir, log, now, addresses } = options
+  const { dataDir, log, now, uptime, addresses } = options
   const { core: config } = options.config
   const taskIsoDir = join(dataDir, 'task-isos')
   await mkdir(taskIsoDir, { recursive: true, mode: 0o700 })
@@ -136,7 +135,7 @@ export async function openAppliance(options: ApplianceOptions): Promise<Applianc
   opening.defer(() => transcripts.settled())
   const caPem = () => certificates.caPem
   const parts: JobParts = {
-    ...{ db, hooks, book, recipes, machines, sealer, addresses, config, log, now },
+    ...{ db, hooks, book, recipes, machines, sealer, addresses, config, log, now, uptime },
     ...{ transcripts, taskIsoDir, caPem },
   }
   const jobs = createJobs(parts, evidence)

@@ -81,6 +81,7 @@ export async function serve(options: ServeOptions): Promise<number> {
       acceptLostKey,
       plugins: builtInPlugins,
       now: Date.now,
+      uptime: () => performance.now(),
     }),
   )
   if (url && file === undefined) scope.use(await lockRemote(appliance.db))

@@ -7,6 +7,7 @@ import { type LoadedConfig, loadConfig } from '../appliance/config.ts'
 import { type Listeners, openListeners } from '../appliance/listeners.ts'
 import { type Appliance, openAppliance } from '../appliance/open.ts'
 import { builtInPlugins } from '../appliance/plugins.ts'
+import type { Clocks } from '../core/clock.ts'
 import { createLog } from '../core/log.ts'
 import type { Plugin } from '../core/plugin.ts'
 import { writeSampleBootIso } from '../plugins/iso/index.ts'
@@ -30,16 +31,22 @@ export interface HarnessOptions {
 }
 
 /** Time turned by hand. */
-export interface Clock {
-  now: () => number
+export interface Clock extends Clocks {
   advance(ms: number): void
+  /** Somebody sets the clock, and no time passes: forward, or back below 0. */
+  setBy(ms: number): void
 }
 
 export function createClock(start = Date.now()): Clock {
+  let passed = 0
   let at = start
   return {
-    now: () => at,
+    now: () => at + passed,
+    uptime: () => passed,
     advance: (ms) => {
+      passed += ms
+    },
+    setBy: (ms) => {
       at += ms
     },
   }
@@ -115,6 +122,7 @@ export async function startAppliance(options: HarnessOptions = {}): Promise<Runn
       ...{ config, dataDir, plugins, addresses, log },
       version: { version: '0.0.0', commit: 'test', commit_date: '' },
       now: clock.now,
+      uptime: clock.uptime,
     }),
   )
   const listeners = opening.use(await openListeners(appliance, config.core, addresses, log))

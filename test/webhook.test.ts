@@ -7,8 +7,8 @@ import { type RunningAppliance, startAppliance } from './harness.ts'
 import { complete, post, ready } from './stage.ts'
 
 /** A job whose machine never speaks by itself: the test is the machine. */
-async function launched(set: readonly string[] = []) {
-  const stage = await ready({ script: 'never-claim' }, set)
+async function launched(set: readonly string[] = [], script = 'never-claim') {
+  const stage = await ready({ script }, set)
   const id = await post(stage.running, stage.machine.serial)
   await stage.running.until(id, (job) => job.powered_on_at !== undefined)
   return { ...stage, id, token: await tokenOf(stage.running, id) }
@@ -109,6 +109,26 @@ test('progress is shown, and holds the deadline of the report off', async () => 
     progress: { phase: 'writing', step: 'image-linux.service', percent: 5 },
   })
   running.clock.advance(4 * HOUR + MINUTE)
+  expect(await running.until(id, complete)).toMatchObject({ failed_code: 'machine.silent' })
+})
+
+test.each([
+  ['forward', 30 * 365 * 24 * HOUR],
+  ['back', -30 * 365 * 24 * HOUR],
+])('a clock that is set %s moves the deadlines with it', async (way, ms) => {
+  await using stage = await launched([], 'not-booting')
+  const { running, id, token } = stage
+  await running.send('POST', `/api/v1/claim/${id}`, claim, bearer(token))
+  running.clock.advance(3 * HOUR)
+  running.clock.setBy(ms)
+  await running.tick()
+  running.clock.advance(59 * MINUTE)
+  await running.tick()
+  const { body } = await running.send('GET', `/api/v1/jobs/${id}`)
+  expect(body.status).toBe('provisioning')
+  const lines = body.events.map(({ message }: { message: string }) => message)
+  expect(lines).toContainEqual(expect.stringContaining(`this box was set ${way} by`))
+  running.clock.advance(2 * MINUTE)
   expect(await running.until(id, complete)).toMatchObject({ failed_code: 'machine.silent' })
 })
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import type { Addresses } from '../addresses.ts'
+import type { Clocks } from '../clock.ts'
 import type { CoreConfig } from '../config.ts'
 import type { Hooks } from '../hooks.ts'
 import type { Logger } from '../log.ts'
@@ -11,7 +12,7 @@ import type { Recipes } from './recipes.ts'
 import type { Transcripts } from './transcripts.ts'
 
 /** What the verbs of jobs are made of; built once by the appliance. */
-export interface JobParts {
+export interface JobParts extends Clocks {
   readonly db: Db
   readonly hooks: Hooks
   readonly book: JobBook
@@ -22,7 +23,6 @@ export interface JobParts {
   readonly addresses: Addresses
   readonly config: CoreConfig
   readonly log: Logger
-  readonly now: () => number
   /** Folder of the task ISOs, 0700. */
   readonly taskIsoDir: string
   /** Of the appliance's own CA; travels on the task ISO. */

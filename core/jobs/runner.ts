@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { JOB_STATUSES } from '../../schemas/job.ts'
+import { createClockWatch } from '../clock.ts'
 import { pruneAudit } from '../store/audit.ts'
 import {
   adoptJobs,
@@ -10,6 +11,7 @@ import {
   pruneJobs,
   releaseJob,
   renewJob,
+  shiftJobs,
 } from '../store/jobs.ts'
 import { leaseMachine, releaseMachine } from '../store/machines.ts'
 import { readSetting, writeSetting } from '../store/settings.ts'
@@ -68,6 +70,7 @@ export function createRunner(parts: JobParts): Runner {
   let roomMade = Promise.withResolvers<void>()
   const timers = new Set<ReturnType<typeof setInterval>>()
   let startedAt = now()
+  const clockStep = createClockWatch(parts)
   let nap: ReturnType<typeof setTimeout> | undefined
   let napUntil = 0
   let looking = false
@@ -76,6 +79,29 @@ export function createRunner(parts: JobParts): Runner {
 
   /** No deadline fires before: machines that tried to reach us meanwhile need time to come back. */
   const graceUntil = () => (live ? startedAt + parts.config.limits.start_grace_s * SECOND : 0)
+
+  /** By how much the clock was set and the rows do not know it yet, ms. */
+  let owedMs = 0
+  let following: Promise<void> = Promise.resolve()
+
+  const moveDeadlines = async () => {
+    const step = Math.round(clockStep())
+    startedAt += step
+    owedMs += step
+    if (owedMs === 0) return
+    const ids = await db.write((tx) => shiftJobs(tx, owedMs, now()))
+    const seconds = Math.round(Math.abs(owedMs) / SECOND)
+    const message = `the clock of this box was set ${owedMs > 0 ? 'forward' : 'back'} by ${seconds} s: deadlines moved with it`
+    owedMs = 0
+    log.warn({ jobs: ids.length }, message)
+    for (const id of ids) await parts.book.note(id, { level: 'warn', message, step: 'clock' })
+  }
+
+  /** A clock that was set (a dead one that met a time server) ends nothing that waits, and holds nothing up. */
+  const followClock = (): Promise<void> => {
+    following = following.catch(() => undefined).then(moveDeadlines)
+    return following
+  }
 
   const passOf = (job: Job): Pass => ({
     stopping: stop.signal,
@@ -162,6 +188,7 @@ export function createRunner(parts: JobParts): Runner {
 
   /** Starts what is due, up to the limit of runs; the promises of what it started. */
   const launchDue = async (): Promise<Promise<void>[]> => {
+    await followClock()
     const room = places()
     if (room <= 0 || stop.signal.aborted) return []
     const due = await dueJobs(db.read, now(), room + running.size)
@@ -272,6 +299,7 @@ export function createRunner(parts: JobParts): Runner {
       })
       const message = `the appliance started again after ${Math.round(downMs / SECOND)} s`
       for (const id of adopted) await parts.book.note(id, { level: 'info', message, step: 'start' })
+      every(SECOND, 'deadlines could not follow the clock', followClock)
       every(ALIVE_MS, 'the sign of life could not be written', alive)
       every(HOUR, 'old jobs could not be removed', prune)
       every(HOUR, 'files of old jobs could not be removed', sweep)

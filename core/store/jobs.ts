@@ -293,6 +293,33 @@ export async function adoptJobs(tx: Tx, downMs: number): Promise<readonly string
   return adopted.map(({ id }) => id)
 }
 
+/** Times that deadlines count from. */
+const COUNTED = [
+  'powerOnBegunAt',
+  'poweredOnAt',
+  'firstReadAt',
+  'lastFreshReadAt',
+  'claimedAt',
+  'heardAt',
+  'reportedAt',
+  'settleBegunAt',
+] as const
+
+/**
+ * The clock was set by `ms`: what deadlines count from moves with it, and everything that waits is
+ * looked at anew. Returns the jobs that are not over.
+ */
+export async function shiftJobs(tx: Tx, ms: number, now: number): Promise<readonly string[]> {
+  const shifted = COUNTED.map((name) => [name, sql`${jobs[name]} + ${ms}`])
+  const rows = await tx
+    .update(jobs)
+    .set(Object.fromEntries(shifted))
+    .where(or(ne(jobs.status, 'complete'), eq(jobs.cleanup, 'pending')))
+    .returning({ id: jobs.id })
+  await tx.update(jobs).set({ nextCheckAt: now }).where(isNotNull(jobs.nextCheckAt))
+  return rows.map(({ id }) => id)
+}
+
 /** A new job takes the machine over from cleanups that did not come to an end. */
 export async function supersedeCleanups(
   tx: Tx,

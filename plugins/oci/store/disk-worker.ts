@@ -123,6 +123,13 @@ function place({ temporary, path, bytes, link }: PlacedFile): PlaceEnd {
   }
 }
 
+/** At once, not when this thread collects garbage: under load that can be a hundred pieces later. */
+function freeAll(chunks: readonly Uint8Array[]): void {
+  // Two chunks may lie in one piece of memory.
+  const pieces = new Set(chunks.map(({ buffer }) => buffer))
+  for (const piece of pieces) if (piece instanceof ArrayBuffer) piece.transfer(0)
+}
+
 /** Appends. When not all could be written the file is as before. */
 function write(file: Kept, chunks: readonly Uint8Array[]): number {
   const count = chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0)
@@ -227,7 +234,9 @@ const orders: {
   write({ id, to, chunks }) {
     const file = kept.get(to)
     if (!file) throw new Error('the file is not open')
-    answer({ id, written: write(file, chunks) })
+    const written = write(file, chunks)
+    freeAll(chunks)
+    answer({ id, written })
   },
   follow({ id, path, algorithm }) {
     const hasher = new Bun.CryptoHasher(algorithm)

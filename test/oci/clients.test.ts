@@ -412,6 +412,39 @@ describe('logins by token', () => {
   )
 })
 
+const noFaketime = Bun.which('faketime') ? '' : ' (skipped: faketime is not installed)'
+
+/** Go reads the clock where nothing can be put before it: it is the appliance's that is wrong here. */
+describe('a machine whose clock is not ours', () => {
+  test.skipIf(noFaketime !== '').each([
+    ['behind', '+3650d'],
+    ['ahead', '-3650d'],
+  ])(
+    `logs in, pulls and pushes with tokens, ten years %s${noFaketime}`,
+    async (word, shift) => {
+      const dataDir = join(folder, `clock-${word}`)
+      const under = ['faketime', '-m', '-f', shift]
+      const set = ['oci.auth=token']
+      await using server = await startSlipway({ dataDir, built: false, set, under })
+      const said = (await fetch(server.origin)).headers.get('date') ?? ''
+      expect(Math.abs(Date.parse(said) - Date.now())).toBeGreaterThan(9 * 365 * 86_400_000)
+      if (!server.login) throw new Error('the appliance has no login')
+      const at = new URL(server.origin).host
+      const own = await createClients(join(folder, `clock-home-${word}`), [])
+      const image = await builtImage(`clock-${word}`, freshBytes(9_000))
+      const layout = `oci:${join(own.home, 'layout')}:1`
+      await run('buildah', ...storeFlags(clients.home), 'push', image, layout)
+      const logins = loginCommands(at, server.login)
+      await own.run(logins.skopeo, server.login.password)
+      await own.run(['skopeo', 'copy', '--dest-tls-verify=false', layout, `docker://${at}/k/a:1`])
+      await own.run(logins.podman, server.login.password)
+      const pull = ['pull', '--tls-verify=false', `${at}/k/a:1`]
+      await own.run(['podman', ...storeFlags(own.home), ...pull])
+    },
+    CLIENT_MS,
+  )
+})
+
 /** Where the folder of a repository is, in the data of the appliance. */
 const repositoryFolder = (name: string) => join(server.dataDir, 'oci/repos', name)
 

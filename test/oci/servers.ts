@@ -40,6 +40,8 @@ export interface ServerOptions {
   readonly built?: boolean
   /** `table.key=value`. */
   readonly set?: readonly string[]
+  /** What our own command is run under: `faketime` with its words. */
+  readonly under?: readonly string[]
   /** Asks for a login where it is a choice. */
   readonly login?: boolean
 }
@@ -73,10 +75,10 @@ async function makeUser(local: string, dataDir: string): Promise<void> {
 
 /** The appliance, whole; its registry asks for the login. */
 export async function startSlipway(options: ServerOptions): Promise<RegistryServer> {
-  const { dataDir, built = isBuilt(), set = [] } = options
+  const { dataDir, built = isBuilt(), set = [], under = [] } = options
   await mkdir(dataDir, { recursive: true })
   const serving = await startServe({
-    command: slipwayCommand(built),
+    command: [...under, ...slipwayCommand(built)],
     cwd: dataDir,
     dataDir,
     env: { PATH: process.env['PATH'] ?? '', TMPDIR: dataDir },

@@ -4,10 +4,10 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { maintenanceIso, nodeImage, qemuTree } from '../test/e2e/artifacts.ts'
+import { maintenanceIso, nodeImage, qemuTree, ToolFailure } from '../test/e2e/artifacts.ts'
 import { type Installation, install, type Phase } from '../test/e2e/install.ts'
 import { makeSshKey } from '../test/e2e/ssh.ts'
-import { openStage, type Stage } from '../test/e2e/stage.ts'
+import { openStage, type Stage, StageFailure } from '../test/e2e/stage.ts'
 import { executable } from './demo-part.ts'
 
 const HOSTNAME = 'slipway-demo'
@@ -105,7 +105,14 @@ async function main(): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => void scope.disposeAsync().finally(() => process.exit(130)))
   }
-  return await play(scope, folder)
+  try {
+    return await play(scope, folder)
+  } catch (error) {
+    // A bug of ours keeps its stack.
+    if (!(error instanceof ToolFailure) && !(error instanceof StageFailure)) throw error
+    say(`demo: ${error.message}`)
+    return 1
+  }
 }
 
 process.exit(await main())

@@ -19,6 +19,7 @@ export class Appliance implements AsyncDisposable {
   readonly #folder: string
   readonly #settings: readonly string[]
   #child: Subprocess | undefined
+  #killed = false
 
   private constructor(executable: string, folder: string, ports: readonly number[]) {
     const [local = 0, field = 0, https = 0] = ports
@@ -42,6 +43,12 @@ export class Appliance implements AsyncDisposable {
     return appliance
   }
 
+  /** It ended though nobody killed it. */
+  get died(): boolean {
+    const { exitCode = null, signalCode = null } = this.#child ?? {}
+    return !this.#killed && (exitCode !== null || signalCode !== null)
+  }
+
   get dataDir(): string {
     return join(this.#folder, 'data')
   }
@@ -56,6 +63,7 @@ export class Appliance implements AsyncDisposable {
       { cwd: this.#folder, env: this.#environment(), stdio: ['ignore', file.fd, file.fd] },
     )
     this.#child = child
+    this.#killed = false
     const deadline = performance.now() + READY_MS
     for (;;) {
       const ready = await fetch(`${this.url}/readyz`).catch(() => undefined)
@@ -70,6 +78,7 @@ export class Appliance implements AsyncDisposable {
 
   /** From one moment to the next, as at a power cut. */
   async kill(): Promise<void> {
+    this.#killed = true
     this.#child?.kill('SIGKILL')
     await this.#child?.exited
   }

@@ -73,6 +73,7 @@ async function cached(
 ): Promise<string> {
   const path = join(cacheFolder, `${name}-${digest}${ending}`)
   if (existsSync(path)) return path
+  say(`${name}: not in the cache; making it takes a minute or two`)
   await mkdir(cacheFolder, { recursive: true })
   const work = await mkdtemp(join(cacheFolder, 'making-'))
   const started = performance.now()
@@ -146,7 +147,6 @@ export async function maintenanceIso(executable: string, say: Say): Promise<stri
     for (const path of paths.toSorted()) texts.push(path, await Bun.file(join(root, path)).bytes())
   }
   return cached('maintenance', digestOf(...texts), '.iso', say, async (made) => {
-    say('building the maintenance ISO, a minute or two')
     const flags = ['maintenance', '--executable', executable, '--out', made]
     await run([join(root, 'scripts/build'), ...flags])
   })

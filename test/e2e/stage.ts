@@ -21,6 +21,9 @@ const ROOTFS = 'application/vnd.slipway.rootfs.tar+zstd'
 const JOB_MS = 600_000
 const POLL_MS = 100
 
+/** What was to come did not come, with the last that was seen. */
+export class StageFailure extends Error {}
+
 /** What a stage is made from. */
 export interface StageOptions {
   readonly executable: string
@@ -97,7 +100,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     }),
   )
   const [controller] = simulator.machines
-  if (!controller || !machine) throw new Error('the simulator started no controller')
+  if (!controller || !machine) throw new StageFailure('the simulator started no controller')
   await makeKnown(appliance, controller, folder)
   await appliance.command('maintenance', 'import', iso)
   await appliance.command('oci', 'push', node, IMAGE, '--media-type', ROOTFS)
@@ -143,8 +146,9 @@ async function untilJob(
       await seen?.(job)
       if (holds(job)) return job
     }
+    if (appliance.died) throw new StageFailure('the appliance ended by itself: see its log')
     if (performance.now() > deadline) {
-      throw new Error(`job ${id} did not get there: ${JSON.stringify(last, null, 1)}`)
+      throw new StageFailure(`job ${id} did not get there: ${JSON.stringify(last, null, 1)}`)
     }
     await sleep(POLL_MS)
   }

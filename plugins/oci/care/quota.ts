@@ -106,7 +106,12 @@ export function createQuota(parts: QuotaParts): Quota {
     }
     return compiled
   }
-  const applying = (repository: string) => all().filter(({ isMeant }) => isMeant(repository))
+  const applying = (repository: string): readonly Compiled[] => {
+    const compiledRules = all()
+    return compiledRules.length === 0
+      ? compiledRules
+      : compiledRules.filter(({ isMeant }) => isMeant(repository))
+  }
 
   const count = async (): Promise<Counted> => {
     const at = clock()

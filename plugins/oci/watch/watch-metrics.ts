@@ -63,9 +63,18 @@ function countEvents(metrics: Registry, store: OciStore): void {
     'slipway_oci_quota_refusals_total',
     'Pushes that did not fit into a quota.',
   )
+  // Labels that come again are found without their words.
+  const labels = new Map<string, Readonly<Record<string, string>>>()
+  const directions = {
+    push: Object.freeze({ direction: 'push' }),
+    pull: Object.freeze({ direction: 'pull' }),
+  }
   store.onEvent(({ kind, what, bytes: size }) => {
-    events.add({ kind, what })
-    if (kind === 'push' || kind === 'pull') bytes.add({ direction: kind }, size)
+    const key = `${kind} ${what}`
+    const known = labels.get(key) ?? Object.freeze({ kind, what })
+    labels.set(key, known)
+    events.add(known)
+    if (kind === 'push' || kind === 'pull') bytes.add(directions[kind], size)
   })
   store.quota.onRefused((_, { repositories: quota }) => refused.add({ quota }))
 }

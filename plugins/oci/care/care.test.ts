@@ -78,6 +78,17 @@ test('a tag that a running job installs is kept', async () => {
   expect((await care.retention()).removed).toBe(1)
 })
 
+test('of many first pushes of an immutable tag at once one stands', async () => {
+  const { text } = await care.bed.image('prod/race', 'latest')
+  const type = 'application/vnd.oci.image.manifest.v1+json'
+  const push = (at: number) => {
+    const other = text.replace('"size":2', `"size":2,"annotations":{"at":"${at}"}`)
+    return care.bed.putManifest('prod/race', 'v1', other, type)
+  }
+  const answers = await Promise.all([1, 2, 3, 4, 5, 6].map(push))
+  expect(answers.map(({ status }) => status).toSorted()).toEqual([201, 403, 403, 403, 403, 403])
+})
+
 test('an immutable tag is neither moved nor deleted, and the same push again is no move', async () => {
   const { digest, text } = await care.bed.image('prod/os', 'v1')
   await care.bed.image('prod/os', 'latest')

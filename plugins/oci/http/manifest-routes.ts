@@ -160,7 +160,9 @@ export function createManifestRoutes(store: OciStore) {
       const tagged = targets.tags.map((tag): OciEvent => ({ ...event, tag }))
       const events = tagged.length === 0 ? [event] : tagged
       const push = { digest, bytes, manifest, tags: targets.tags, by: access.name, events }
-      await store.repositoryLocks.shared(repository, async () => {
+      // Of two pushes at once the second must find the immutable tag of the first.
+      const isLone = targets.tags.some((tag) => store.rules.isImmutable(repository, tag))
+      await store.repositoryLocks[isLone ? 'alone' : 'shared'](repository, async () => {
         for (const tag of targets.tags) {
           const current = await tags.find(repository, tag)
           await store.check.tag({ repository, tag, current, next: digest }, access)

@@ -7,8 +7,9 @@ import { existsSync } from 'node:fs'
 import { cp, mkdir, mkdtemp, rename, rm, statfs } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import * as v from 'valibot'
+import { Version } from '../schemas/version.ts'
 import { BOUND_STORE, bindImage } from './bound-store.ts'
-import { buildStamp } from './build-stamp.ts'
 import { debianBase, debianTools } from './debian-base.ts'
 import { writeLiveIso } from './live-iso.ts'
 import { ImageStore, osImage, toolsImage } from './maintenance-images.ts'
@@ -50,11 +51,15 @@ async function check(): Promise<void> {
   }
 }
 
+const versionOf = async (program: string) =>
+  v.parse(Version, JSON.parse(await run([program, 'version', '--json'])))
+
 async function identity(base: string) {
   const digest = new Bun.CryptoHasher('sha256').update(await Bun.file(executable).bytes())
   return {
     schema: 'slipway.maintenance/1' as const,
-    ...(await buildStamp(root)),
+    // The executable's own, not the tree's of this moment: the ISO belongs to it.
+    ...(await versionOf(executable)),
     executable_sha256: digest.digest('hex'),
     base,
   }

@@ -6,7 +6,7 @@
 import { expect, test } from 'bun:test'
 import { LEAST_MEMORY_BYTES } from '../../appliance/dispatcher/memory.ts'
 import { sleep } from '../../core/retry.ts'
-import { MINUTE, SECOND } from '../../core/units.ts'
+import { MINUTE, MiB, SECOND } from '../../core/units.ts'
 import { linuxRecipe } from './stage.ts'
 import { artifacts, type OwnStage, ownStage } from './theatre.ts'
 
@@ -29,6 +29,14 @@ async function attempt({ stage, key, console }: OwnStage): Promise<string> {
   }
 }
 
+/** What the machine itself said that it has. */
+async function usable({ stage }: OwnStage): Promise<string> {
+  const { appliance, controller } = stage
+  const told = await appliance.command('machine', 'show', controller.serial, '--json')
+  const bytes = Number(JSON.parse(told).inventory?.memory_bytes)
+  return `${Math.round(bytes / MiB)} MiB`
+}
+
 test(
   'the least that the dispatcher asks for installs, and less is told by it',
   async () => {
@@ -38,7 +46,7 @@ test(
       await using own = await ownStage(made, { memoryMiB })
       const end = await attempt(own)
       ends.set(memoryMiB, end)
-      globalThis.console.error(`-m ${memoryMiB}: ${end}`)
+      globalThis.console.error(`-m ${memoryMiB} (${await usable(own)} for the kernel): ${end}`)
       if (end !== 'succeeded') break
     }
     expect(ends.get(1_024)).toBe('succeeded')

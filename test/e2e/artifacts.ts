@@ -1,7 +1,17 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, statfs } from 'node:fs/promises'
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  statfs,
+  utimes,
+} from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 
@@ -49,7 +59,7 @@ const digestOf = (...texts: readonly (string | Uint8Array)[]) => {
 }
 
 /** Other checkouts use theirs at the same time. */
-const KEPT = 4
+const KEPT = 6
 
 async function forgetOld(name: string): Promise<void> {
   const paths = (await readdir(cacheFolder))
@@ -72,7 +82,11 @@ async function cached(
   make: (path: string, work: string) => Promise<void>,
 ): Promise<string> {
   const path = join(cacheFolder, `${name}-${digest}${ending}`)
-  if (existsSync(path)) return path
+  if (existsSync(path)) {
+    // The age that `forgetOld` goes by is that of the last use.
+    await utimes(path, new Date(), new Date())
+    return path
+  }
   say(`${name}: not in the cache; making it takes a minute or two`)
   await mkdir(cacheFolder, { recursive: true })
   const work = await mkdtemp(join(cacheFolder, 'making-'))

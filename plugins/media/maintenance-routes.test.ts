@@ -332,6 +332,7 @@ describe('executable and maintenance ISO are of one build', () => {
     const { schema: _, ...build } = BUILD
     expect(view.build).toEqual(build)
     expect(view).not.toHaveProperty('warning')
+    expect(await api.store.otherBuild()).toBeUndefined()
   })
 
   test.each([
@@ -371,6 +372,7 @@ describe('executable and maintenance ISO are of one build', () => {
     await using later = await start(path, { ...OWN, version: '1.3.0', commit: 'c'.repeat(40) })
     const view = (await (await fetch(later.url)).json()) as MaintenanceView
     expect(view.warning).toContain('this appliance of 1.3.0 (cccccccccccc)')
+    expect(await later.store.otherBuild()).toBe(view.warning)
   })
 
   test('from source nobody knows whether they fit: said, not refused', async () => {

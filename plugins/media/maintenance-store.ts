@@ -35,6 +35,8 @@ export interface MaintenanceStore {
   import(incoming: Incoming): Promise<MaintenanceRecord>
   /** False when there was none. */
   remove(): Promise<boolean>
+  /** One sentence when the current image is one of ours, but of another build than the appliance. */
+  otherBuild(): Promise<string | undefined>
   /** The current image, kept for this job until `release`, even when another replaces it. */
   hold(jobId: string): Promise<MediaImage | undefined>
   release(jobId: string): Promise<void>
@@ -183,6 +185,11 @@ export function createMaintenanceStore(
         await collect()
         return had
       }),
+    async otherBuild() {
+      const record = await current()
+      const verdict = record?.build && judgeBuild(record.build, own)
+      return verdict?.isOther ? verdict.warning : undefined
+    },
     hold: (jobId) =>
       inTurn(async () => {
         const record = await current()

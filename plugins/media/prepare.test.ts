@@ -21,6 +21,7 @@ interface Case {
   readonly baseUrl?: string
   readonly ports?: Partial<Record<Scheme, number>>
   readonly maintenance?: MediaImage
+  readonly otherBuild?: string
   readonly bootImage?: () => Promise<MediaImage>
 }
 
@@ -53,6 +54,7 @@ async function prepare(given: Case = {}) {
         order.push(`hold ${jobId}`)
         return given.maintenance
       },
+      otherBuild: async () => given.otherBuild,
     },
     configured: async () => void order.push('configured'),
     baseUrl: given.baseUrl ?? '',
@@ -150,6 +152,11 @@ describe('what boots', () => {
   test('the maintenance ISO, held for the job, once a configured one was tried', async () => {
     const { boot, order } = await prepare({ maintenance })
     expect([boot, order]).toEqual(['"maintenance"', ['configured', 'hold job-1']])
+  })
+
+  test('one of another build than the appliance boots, and the job says so', async () => {
+    const { boot, notes } = await prepare({ maintenance, otherBuild: 'the ISO is of yesterday' })
+    expect([boot, notes]).toEqual(['"maintenance"', ['warn: the ISO is of yesterday']])
   })
 
   test('the workflow’s own image, without a maintenance ISO, also where only one fits', async () => {

@@ -51,6 +51,8 @@ async function bootImageOf(run: JobRun, { store, configured }: PrepareParts): Pr
   if (run.workflow.bootImage) return await run.workflow.bootImage(run)
   await configured()
   const image = await store.hold(run.job.id)
+  const other = image && (await store.otherBuild())
+  if (other !== undefined) run.note('warn', other)
   if (image) return image
   throw mediaFaults.noMaintenanceIso(
     'there is no maintenance ISO to boot from: import one with slipway maintenance import FILE',

@@ -165,6 +165,20 @@ test.each<[string, Ending]>([
   expect(all.machine.told.at(-1)).not.toBe('')
 })
 
+test.each([
+  ['512 MiB', '480000', ['machine.memory-too-small']],
+  ['1 GiB', '990000', [undefined]],
+  ['nobody knows how much', '', [undefined]],
+])('a machine with memory of %s begins only what it can end', async (_name, kilobytes, steps) => {
+  await using all = await stage()
+  const { machine, appliance } = all
+  await machine.file('/proc/meminfo', kilobytes === '' ? '' : `MemTotal: ${kilobytes} kB\n`)
+  expect(await machine.dispatch()).toBe(0)
+  expect(reports(appliance).map(({ body }) => body.failed_step)).toEqual(steps)
+  const begins = steps[0] === undefined ? 1 : 0
+  expect([claims(appliance).length, starts(machine).length]).toEqual([begins, begins])
+})
+
 test('with --no-start only its folder is written', async () => {
   await using all = await stage({ files: { 'user-data': 'x', 'dispatcher.json': 'evil' } })
   const { machine, appliance } = all

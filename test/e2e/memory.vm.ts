@@ -11,9 +11,9 @@ import { linuxRecipe } from './stage.ts'
 import { artifacts, type OwnStage, ownStage } from './theatre.ts'
 
 /** QEMU's `-m`, from what is known to do. */
-const SIZES_MIB = [1_024, 896, 768, 640] as const
+const SIZES_MIB = [1_024, 768, 640, 512] as const
 /** A machine that has not claimed by then never got so far. */
-const CLAIM_MS = 3 * MINUTE
+const CLAIM_MS = 6 * MINUTE
 
 /** How a machine with so much memory ended. */
 async function attempt({ stage, key, console }: OwnStage): Promise<string> {

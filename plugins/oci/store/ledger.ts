@@ -42,6 +42,8 @@ export interface Ledger {
 
 /** Most pushes in one commit: bounds how long the event loop is held. */
 const GROUP = 256
+/** From here on a commit takes long, ms. */
+const LONG_MS = 8
 /** Longest wait for others to join a commit, ms. */
 const MOST_WAIT_MS = 10
 
@@ -139,11 +141,13 @@ export function createLedger(db: Db, record: Recorder = async () => {}): Ledger 
   let last = { count: 0, ms: 0 }
 
   /**
-   * Whoever was just answered may have more. A turn of the event loop lets it join; where commits take
-   * long, a fraction of that time is given to as many as there were before.
+   * Whoever was just answered may have more. A turn of the event loop lets it join, and the others come
+   * while this commit is synced. Only where that takes long are fewer, larger commits better: then a
+   * fraction of that time is given to as many as there were before.
    */
   const gather = async (): Promise<void> => {
     await turn()
+    if (last.ms < LONG_MS) return
     const until = performance.now() + Math.min(MOST_WAIT_MS, last.ms / 4)
     while (queue.length < last.count && performance.now() < until) await Bun.sleep(1)
   }

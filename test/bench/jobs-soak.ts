@@ -20,6 +20,8 @@ export interface SoakParts {
 const ISO_BYTES = 1_228_800
 /** Rounds until caches, pages of the database and compiled code are there. */
 const WARM_ROUNDS = 3
+/** Of the least memory of so many rounds, at the beginning and at the end: garbage comes and goes meanwhile. */
+const WINDOW = 10
 const GROWTH = 1.35
 
 /** Rows that should be gone once every job is complete. */
@@ -89,8 +91,9 @@ export async function soakJobs(parts: SoakParts): Promise<string[]> {
   if (images.length > 0) found.push(`${images.length} images in drives`)
   const taskIsos = await filesIn(join(dataDir, 'task-isos'))
   if (taskIsos > 0) found.push(`${taskIsos} task ISOs`)
-  const [warm = 0, warmHandles = 0] = [rss[WARM_ROUNDS - 1], handles[WARM_ROUNDS - 1]]
-  const [last = 0, lastHandles = 0] = [rss.at(-1), handles.at(-1)]
+  const warm = Math.min(...rss.slice(WARM_ROUNDS, WARM_ROUNDS + WINDOW))
+  const last = Math.min(...rss.slice(-WINDOW))
+  const [warmHandles = 0, lastHandles = 0] = [handles[WARM_ROUNDS - 1], handles.at(-1)]
   if (last > warm * GROWTH) found.push(`memory grew from ${warm} to ${last} bytes`)
   // Kept connections of machines and controllers come and go; more than one a machine is a leak.
   if (lastHandles > warmHandles + serials.length) {

@@ -89,3 +89,13 @@ test('a dispatcher that is started again finds what it started, unless its end w
     10, 11, 12, 13, 14, 15, 16, 17, 18,
   ])
 })
+
+test('nothing that mends, trims or assembles disks by itself starts before the claim', async () => {
+  const file = await Bun.file(resolve(ROOTFS, '../Containerfile')).text()
+  const [, masked = ''] = /for unit in ([\s\S]*?); do/.exec(file) ?? []
+  const units = masked.replaceAll('\\\n', ' ').split(/\s+/)
+  // e2scrub_reap removes LVM snapshots that it takes for its own, at every boot.
+  const touching = ['lvm2-monitor.service', 'blk-availability.service', 'e2scrub_reap.service']
+  touching.push('e2scrub_all.timer', 'fstrim.timer', 'swap.target')
+  expect(touching.filter((unit) => !units.includes(unit))).toEqual([])
+})

@@ -40,7 +40,7 @@ export interface ServerOptions {
   readonly built?: boolean
   /** `table.key=value`. */
   readonly set?: readonly string[]
-  /** What our own command is run under: `faketime` with its words. */
+  /** What our own command is run under, as the same process: `env` with its words. */
   readonly under?: readonly string[]
   /** Asks for a login where it is a choice. */
   readonly login?: boolean

@@ -189,7 +189,7 @@ async function freshJob(): Promise<{ id: string; serial: string }> {
   const { body } = await running.send('POST', '/api/v1/jobs', request)
   const { client } = running.appliance.db
   await client.execute({
-    sql: "update jobs set token_digest = '' where token_digest = ?",
+    sql: 'update jobs set token_digest = id where token_digest = ?',
     args: [digest(JOB_TOKEN)],
   })
   await client.execute({

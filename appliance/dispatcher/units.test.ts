@@ -80,6 +80,14 @@ test('a unit that only could not start because of another is not blamed', () => 
   })
 })
 
+test('a unit whose command before the main one failed is not said to have ended with 0', () => {
+  const units = [unit('b.service', { active: 'failed', result: 'exit-code', status: 0 })]
+  expect(judge(unit('work.target'), units)).toMatchObject({
+    is: 'failed',
+    reason: 'b.service failed in what it runs before or after its work',
+  })
+})
+
 test('of two that failed the first is blamed', () => {
   const units = [
     unit('late.service', { active: 'failed', result: 'exit-code', status: 1, endedAt: 20 }),

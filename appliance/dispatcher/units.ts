@@ -131,10 +131,15 @@ const endOf = ({ endedAt }: UnitState) => (endedAt > 0 ? endedAt : Number.POSITI
 
 /** Results of systemd.exec(5) in words. */
 const RESULTS: Readonly<Record<string, (unit: UnitState) => string>> = {
-  'exit-code': ({ status }) =>
-    status === 125
-      ? 'could not be started by podman (status 125): its image or a setting is missing'
-      : `ended with status ${status}`,
+  'exit-code': ({ status }) => {
+    if (status === 125) {
+      return 'could not be started by podman (status 125): its image or a setting is missing'
+    }
+    // Of the main command; it was not that one.
+    return status === 0
+      ? 'failed in what it runs before or after its work'
+      : `ended with status ${status}`
+  },
   signal: ({ status }) => `was killed by signal ${status}`,
   'core-dump': ({ status }) => `crashed with signal ${status}`,
   timeout: () => 'took longer than it may and was stopped',

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import { and, eq, inArray } from 'drizzle-orm'
+import { and, eq, inArray, ne } from 'drizzle-orm'
 import type { Sighting } from '../../../core/hooks.ts'
 import type { Logger } from '../../../core/log.ts'
 import type { Reader } from '../../../core/store/client.ts'
@@ -53,6 +53,9 @@ export interface JobPullParts {
   readonly everyMs?: number
 }
 
+/** The empty descriptor of artifacts (image-spec, manifest.md): whoever pulls one has its two bytes already. */
+const EMPTY = 'sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a'
+
 /** Sizes of what a manifest points at, manifests apart: a machine pulls one of an index. */
 async function childrenOf(db: Reader, repository: string, manifest: string) {
   const { child, kind } = manifestReferences
@@ -65,6 +68,7 @@ async function childrenOf(db: Reader, repository: string, manifest: string) {
         eq(manifestReferences.repository, repository),
         eq(manifestReferences.manifest, manifest),
         inArray(kind, ['config', 'layer']),
+        ne(child, EMPTY),
       ),
     )
 }

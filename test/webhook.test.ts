@@ -2,6 +2,7 @@
 import { expect, test } from 'bun:test'
 import { openToken } from '../core/jobs/secrets.ts'
 import { openSealer } from '../core/seal.ts'
+import { readSetting } from '../core/store/settings.ts'
 import { HOUR, MINUTE } from '../core/units.ts'
 import { type RunningAppliance, startAppliance } from './harness.ts'
 import { complete, post, ready } from './stage.ts'
@@ -122,6 +123,8 @@ test.each([
   running.clock.advance(3 * HOUR)
   running.clock.setBy(ms)
   await running.tick()
+  // A start after a crash counts from here: the step is no time that the appliance was down.
+  expect(await readSetting(running.appliance.db.read, 'alive_at')).toBe(running.clock.now())
   running.clock.advance(59 * MINUTE)
   await running.tick()
   const { body } = await running.send('GET', `/api/v1/jobs/${id}`)

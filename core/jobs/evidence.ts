@@ -78,7 +78,7 @@ function changesOf(seen: readonly Seen[], job: Job): JobChange | undefined {
 /** What we see ourselves becomes part of the job's story, and moves its deadlines. */
 export function createEvidence({ db, hooks, feed, log, now, limits }: EvidenceParts): Evidence {
   let tail: Promise<void> = Promise.resolve()
-  /** By job. A medium that is read tells much in a moment: it shares one write. */
+  /** By job. A medium that is read tells much in a moment: what comes during a write shares the next one. */
   let waiting = new Map<string, Seen[]>()
 
   const store = async (tx: Tx, id: string, seen: readonly Seen[]) => {

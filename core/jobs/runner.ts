@@ -7,12 +7,11 @@ import {
   dueJobs,
   leaseJob,
   nextDue,
-  patchJob,
-  pruneJobs,
   releaseJob,
   renewJob,
   shiftJobs,
-} from '../store/jobs.ts'
+} from '../store/due-jobs.ts'
+import { patchJob, pruneJobs } from '../store/jobs.ts'
 import { leaseMachine, releaseMachine } from '../store/machines.ts'
 import { readSetting, writeSetting } from '../store/settings.ts'
 import { DAY, HOUR, MINUTE, SECOND } from '../units.ts'
@@ -89,7 +88,11 @@ export function createRunner(parts: JobParts): Runner {
     startedAt += step
     owedMs += step
     if (owedMs === 0) return
-    const ids = await db.write((tx) => shiftJobs(tx, owedMs, now()))
+    // Both or neither: a start after a crash would count the same step as time that we were down.
+    const ids = await db.write(async (tx) => {
+      await writeSetting(tx, 'alive_at', now())
+      return shiftJobs(tx, owedMs, now())
+    })
     const seconds = Math.round(Math.abs(owedMs) / SECOND)
     const message = `the clock of this box was set ${owedMs > 0 ? 'forward' : 'back'} by ${seconds} s: deadlines moved with it`
     owedMs = 0

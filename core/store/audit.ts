@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { and, desc, eq, gte, lt } from 'drizzle-orm'
 import type { Reader, Tx } from './client.ts'
-import { placeholders, prepared, shapeOf } from './prepared.ts'
+import { numbered, placeholders, prepared, shapeOf } from './prepared.ts'
 import { audit } from './tables.ts'
 
 export type AuditRow = typeof audit.$inferSelect
@@ -10,11 +10,9 @@ export type NewAuditRow = Omit<typeof audit.$inferInsert, 'seq'>
 /** Returns the row's number. */
 export async function addAudit(tx: Tx, row: NewAuditRow): Promise<number> {
   const query = prepared(tx, `addAudit ${shapeOf(row)}`, () =>
-    tx.insert(audit).values(placeholders(row)).returning({ seq: audit.seq }).prepare(),
+    tx.insert(audit).values(placeholders(row)).prepare(),
   )
-  const stored = await query.get({ ...row })
-  if (!stored) throw new Error('the call was not written down')
-  return stored.seq
+  return numbered(row, await query.run({ ...row })).seq
 }
 
 /** What came of a call that was written down with its effect. */

@@ -1,22 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-import type { ResultSet } from '@libsql/client'
 import { and, asc, eq, gt, isNull, sql } from 'drizzle-orm'
 import type { Reader, Tx } from './client.ts'
-import { placeholders, prepared, shapeOf } from './prepared.ts'
+import { numbered, placeholders, prepared, shapeOf } from './prepared.ts'
 import { jobEvents, jobEvidence, journal } from './tables.ts'
 
 export type EventRow = typeof jobEvents.$inferSelect
 export type EvidenceRow = typeof jobEvidence.$inferSelect
 export type JournalRow = typeof journal.$inferSelect
-
-/** What was inserted, with the number it got: to read the row back would cost more than to write it. */
-const numbered = <R extends object>(
-  row: R,
-  { lastInsertRowid }: Pick<ResultSet, 'lastInsertRowid'>,
-) => ({
-  ...row,
-  seq: Number(lastInsertRowid),
-})
 
 export async function addEvent(tx: Tx, row: Omit<EventRow, 'seq'>): Promise<EventRow> {
   const query = prepared(tx, `addEvent ${shapeOf(row)}`, () =>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+import type { ResultSet } from '@libsql/client'
 import { sql } from 'drizzle-orm'
 import type { Reader, Tx } from './tx.ts'
 
@@ -38,3 +39,9 @@ export function placeholders<C extends object>(change: C): C {
     given.map(([name, value]) => [name, value === null ? null : sql.placeholder(name)]),
   ) as C
 }
+
+/** The row with the number that its insert gave it: to read it back would cost more than to write it. */
+export const numbered = <R extends object>(
+  row: R,
+  { lastInsertRowid }: Pick<ResultSet, 'lastInsertRowid'>,
+) => ({ ...row, seq: Number(lastInsertRowid) })

@@ -50,10 +50,10 @@ function redirectOf(answer: Answer, ask: Ask, origin: string): string | undefine
   )
 }
 
-/** Asks over one connection; remembers for its life what the controller can not stand. */
 /** Told of each request, words clean. */
 export type Recorder = (exchange: Omit<BmcExchange, 'at'>) => void
 
+/** Asks over one connection; remembers for its life what the controller can not stand. */
 export function createExchange(
   connection: Connection,
   redactor: Redactor,

@@ -2,7 +2,8 @@
 /** Time in which the appliance did not run counts towards no deadline; none fires soon after a start. */
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import type { Job } from '../../core/jobs/job.ts'
-import { adoptJobs, findJob, insertJob } from '../../core/store/jobs.ts'
+import { adoptJobs } from '../../core/store/due-jobs.ts'
+import { findJob, insertJob } from '../../core/store/jobs.ts'
 import { readSetting, writeSetting } from '../../core/store/settings.ts'
 import { DAY, HOUR, MINUTE, SECOND } from '../../core/units.ts'
 import {

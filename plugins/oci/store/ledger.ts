@@ -20,6 +20,7 @@ import {
   tags,
 } from '../tables.ts'
 import type { OciEvent, Recorder } from '../watch/events.ts'
+import { inGroups, oneTurn } from './groups.ts'
 
 /** Rows that one push adds; they stand together or not at all. */
 export interface Rows {
@@ -125,18 +126,7 @@ const together = (group: readonly Rows[]): Required<Rows> => ({
   events: group.flatMap((rows) => rows.events ?? []),
 })
 
-interface Waiting {
-  readonly rows: Rows
-  readonly resolve: () => void
-  readonly reject: (error: unknown) => void
-}
-
-const turn = () => new Promise((resolve) => setImmediate(resolve))
-
 export function createLedger(db: Db, record: Recorder = async () => {}): Ledger {
-  const queue: Waiting[] = []
-  let running = false
-
   /** The last commit: how many shared it, and how long it took. */
   let last = { count: 0, ms: 0 }
 
@@ -145,36 +135,22 @@ export function createLedger(db: Db, record: Recorder = async () => {}): Ledger 
    * while this commit is synced. Only where that takes long are fewer, larger commits better: then a
    * fraction of that time is given to as many as there were before.
    */
-  const gather = async (): Promise<void> => {
-    await turn()
+  const gather = async (waiting: () => number): Promise<void> => {
+    await oneTurn()
     if (last.ms < LONG_MS) return
     const until = performance.now() + Math.min(MOST_WAIT_MS, last.ms / 4)
-    while (queue.length < last.count && performance.now() < until) await Bun.sleep(1)
+    while (waiting() < last.count && performance.now() < until) await Bun.sleep(1)
   }
 
-  const drain = async (): Promise<void> => {
-    while (queue.length > 0) {
-      await gather()
-      const group = queue.splice(0, GROUP)
-      const began = performance.now()
-      try {
-        const rows = together(group.map((each) => each.rows))
-        await db.write((tx) => insertAll(tx, rows, record))
-        for (const each of group) each.resolve()
-      } catch (error) {
-        for (const each of group) each.reject(error)
-      }
+  const commit = async (group: readonly Rows[]): Promise<readonly undefined[]> => {
+    const began = performance.now()
+    try {
+      await db.write((tx) => insertAll(tx, together(group), record))
+    } finally {
       last = { count: group.length, ms: performance.now() - began }
     }
-    running = false
+    return group.map(() => undefined)
   }
-  return {
-    add: (rows) =>
-      new Promise((resolve, reject) => {
-        queue.push({ rows, resolve, reject })
-        if (running) return
-        running = true
-        void drain()
-      }),
-  }
+
+  return { add: inGroups<Rows, undefined>({ most: GROUP, gather, work: commit }) }
 }
